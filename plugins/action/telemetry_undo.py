@@ -16,7 +16,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line, ready
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, display, one_line, ready
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import reports_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     attempt,
@@ -46,6 +46,18 @@ def states_of(state: Mapping[str, Any]) -> list[str]:
             and entry["running"] != entry["next_start"]
         }
     )
+
+
+def untold(state: Mapping[str, Any], undone: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is said of a checkbox that was put back where a JVM may run: nothing is restarted for that."""
+    paths = {one["path"] for one in undone if one["changed"]}
+    return [
+        f"{entry['name']}: CloudBees' toggle is as it was in {place['file']}, and an undo restarts nothing for it: a "
+        "JVM that has read the other value has it until it is started anew"
+        for entry in state["installations"]
+        for place in (entry.get("toggle") or {}).values()
+        if place.get("file") in paths and entry["running"] != "not_running"
+    ]
 
 
 def missing(edited: Sequence[str], undone: Sequence[Mapping[str, Any]], run: str) -> list[str]:
@@ -131,6 +143,9 @@ class ActionModule(Carrier):
             problems.append(f"its state afterwards could not be read: {said(after)}")
         else:
             result.update(state=after["state"], restart_states=states_of(after["state"]))
+            is_told = bool(self._task.check_mode or result["restart_states"])
+            for note in [] if is_told else untold(after["state"], undone):
+                display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         if problems:
             result.update(failed=True, msg=f"run {run} is not undone as a whole: {'; '.join(problems)}")
         return result

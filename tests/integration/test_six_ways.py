@@ -116,7 +116,7 @@ def test_six_ways(fleet: Fleet) -> None:
         ON_BY_CENTER: [],
     }
     restarts = {host: len(plan[host]["restarts"]) for host in HOSTS}
-    assert restarts == {**dict.fromkeys(HOSTS, 1), ON_BY_ROOTS_BUNDLE: 0}, "there it is off, and stays so"
+    assert restarts == dict.fromkeys(HOSTS, 1), "whether a JVM was started with the bundle as it was nobody can tell"
     assert any("operations center" in reason for reason in plan[ON_BY_CENTER]["reasons"])
     assert jvms(fleet) == before and fleet.launch_files(*HOSTS) == launch, "a plan changes nothing"
 
@@ -130,7 +130,7 @@ def test_six_ways(fleet: Fleet) -> None:
         "the product itself says so"
     )
     after = jvms(fleet)
-    assert [host for host in HOSTS if after[host] == before[host]] == [ON_BY_ROOTS_BUNDLE]
+    assert not [host for host in HOSTS if after[host] == before[host]]
     kept = fleet.shell(ON_BY_ROOTS_BUNDLE, "stat -c '%a %U:%G' /etc/casc/jenkins.yaml; cat /etc/casc/jenkins.yaml")
     assert kept == "640 root:cloudbees-core-cm\n" + casc("false")
     own = fleet.facts[ON_BY_OWN_CODE]

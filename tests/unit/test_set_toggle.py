@@ -719,7 +719,7 @@ def unseen(entry: dict[str, Any]) -> dict[str, Any]:
         (entry_of(False, "unknown", pending="declared"), "unknown", False),  # a bundle is given anew for many reasons
         (entry_of(False, "unknown", pending="declared", ours=True), "unknown", True),
         (entry_of(False, "unknown"), "unknown", False),
-        # Our edit of a declaration: its JVM was started with one that said otherwise, whatever is on disk.
+        # Our edit of a declaration: its JVM may have been started with one that said otherwise, whatever is on disk.
         (entry_of(False, False, pending="declared", ours=True), "unknown", True),
         (entry_of(False, False, served=False, pending="declared", ours=True), "compliant", False),
         (entry_of(False, False, pending="declared"), "compliant", False),
@@ -780,6 +780,8 @@ def test_plan_and_enforce(desired: str) -> None:
     assert planned(entry_of(True, False), "/h/declared")["restarts"] == ["cm.service"], "it was started with on"
     assert planned(entry_of(True, False, served=False), "/h/declared")["restarts"] == [], "it is off, and stays so"
     assert planned(entry_of(None, True, running="not_running"), "/h/on_disk")["restarts"] == []
+    found = planned(unseen(entry_of(None, True)), "/h/on_disk")
+    assert found["restarts"] == found["restarts_owed"] == [], "no start is known that the edit was after"
     assert planned(entry_of(None, False, pending="on_disk"))["restarts"] == ["cm.service"]
     assert planned(entry_of(None, False))["restarts"] == []
     never = policy_of({**settings, "telemetry_restart": "never"})

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.action.telemetry_undo import _RUN, missing, states_of
+from ansible_collections.cbops.telemetry.plugins.action.telemetry_undo import _RUN, missing, states_of, untold
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 
 
 def entry(on_disk: str, next_start: str, running: str, service: str | None = "cm.service") -> dict[str, Any]:
@@ -36,6 +37,16 @@ def test_files_of_the_record_without_a_backup_are_named() -> None:
     assert missing(["/etc/default/cm"], undone, "R") == missing([], [], "R") == []
     [told] = missing(["/etc/default/cm", "/etc/x"], undone, "R")
     assert told.startswith("/etc/x: run R edited it by its record, and this host keeps no backup by that run")
+
+
+def test_that_a_checkbox_put_back_restarts_nothing_is_said() -> None:
+    toggle = {"declared": {"collected": None, "reason": "x"}, "on_disk": {"collected": True, "file": "/h/x.xml"}}
+    runs, stopped = ({**entry("disabled", "disabled", now), "toggle": toggle} for now in ("disabled", "not_running"))
+    undone = [{"path": "/h/x.xml", "changed": True}]
+    [told] = untold({"installations": [runs, stopped, entry("disabled", "disabled", "disabled")]}, undone)
+    assert told.startswith("cm: CloudBees' toggle is as it was in /h/x.xml, and an undo restarts nothing for it")
+    assert _manual.entry_of(told) == "toggle-not-as-wanted"
+    assert untold({"installations": [runs]}, [{"path": "/h/x.xml", "changed": False}]) == []
 
 
 @pytest.mark.parametrize(

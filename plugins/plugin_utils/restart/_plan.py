@@ -182,7 +182,8 @@ def entry_of(
 
 def _is_turned(found: Mapping[str, Any], files: Sequence[Mapping[str, Any]], wanted: str) -> bool:
     """Whether CloudBees' own checkbox takes a restart: a JVM runs, and has it as it was before an edit."""
-    if found["running"] == "not_running" or wanted not in rules.KNOWN:
+    is_seen = found["running"] != "unknown" or found.get("processes")  # of one that is not, no start is known either
+    if found["running"] == "not_running" or not is_seen or wanted not in rules.KNOWN:
         return False
     edited = [edit["path"] for edit in files if edit.get("toggle")]
     after = {

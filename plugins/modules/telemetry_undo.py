@@ -51,6 +51,7 @@ notes:
   - Needs C(become).
   - A file that the run rendered from a template of yours is not put back, because nobody recorded what it was then; the
     message names the backup of what it was before.
+  - For CloudBees' own checkbox alone, where a run has set it, nothing is restarted after an undo; a warning says so.
   - Copies of earlier versions that a run has moved to where backups are stay there.
 seealso:
   - module: cbops.telemetry.telemetry_flag

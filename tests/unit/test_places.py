@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +117,11 @@ def test_what_ansible_itself_is_told_of_ssh_counts(
 
 
 def test_nobody_waits_for_a_resolver_that_hangs(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
-    monkeypatch.setattr(_places.socket, "getaddrinfo", lambda *_given, **_named: time.sleep(60))
+    at_last = threading.Event()
+    monkeypatch.setattr(_places.socket, "getaddrinfo", lambda *_given, **_named: at_last.wait(60) and [])
     words = ("-F", str(config), "localhost")
     found = reached({f"h{number}": Place(f"localhost {number}", words) for number in range(40)}, seconds=0.5)
+    at_last.set()
     assert found == {f"h{number}": {f"localhost {number}"} for number in range(40)}
 
 

@@ -307,12 +307,14 @@ def _lines(said: str) -> list[str]:
 def failure_of(said: str, let_in: bool = False) -> Failure | None:
     """Which failure it is that said so; None where it is none of these.
 
-    ``let_in``: the host let us in, so that whatever sounds like ssh is somebody else's.
+    ``let_in``: ssh itself did not fail, so that whatever sounds like it is somebody else's. Only that an account
+    is closed a login shell says, too.
     """
     if said.startswith(_ENDED):
         return None  # what it said was looked at then
     text = "\n".join(_lines(said))
-    return next((one for pattern, one in _PATTERNS if (one.answered or not let_in) and pattern.search(text)), None)
+    patterns = [(pattern, one) for pattern, one in _PATTERNS if not let_in or one.answered or one.kind == "account"]
+    return next((one for pattern, one in patterns if pattern.search(text)), None)
 
 
 def explained(said: str, failure: Failure | None = None) -> str:

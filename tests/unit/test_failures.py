@@ -272,6 +272,7 @@ def test_an_answer_that_is_none(status: int, stdout: str, stderr: str) -> None:
         (255, "ssh: Could not resolve hostname ci1: Name or service not known", False),
         (255, "ssh: connect to host ci1 port 22: Connection refused", False),
         (5, "ansible@ci1: Permission denied, please try again.", False),  # sshpass
+        (1, "This account is currently not available.", False),  # nologin, the login shell of it
         (1, "ssh: connect to host proxy port 22: Connection refused\nsudo: a password is required", False),
     ],
 )

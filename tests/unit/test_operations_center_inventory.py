@@ -22,6 +22,17 @@ CHECKOUT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
 
 
+def ours(folder: Path) -> dict[str, str]:
+    """An environment in which the plugin is the only one, and an inventory that it cannot read is an error."""
+    return {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+        "ANSIBLE_INVENTORY_ENABLED": "cbops.telemetry.operations_center",
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+    }
+
+
 def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """ansible-inventory, with the worst that a log could show."""
     return subprocess.run(
@@ -30,15 +41,7 @@ def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.Compl
         text=True,
         check=False,
         cwd=tmp_path,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
-            "ANSIBLE_INVENTORY_ENABLED": "cbops.telemetry.operations_center",
-            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
-            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
-            "OC_TOKEN": TOKEN,
-            **environment,
-        },
+        env={**ours(tmp_path), "OC_TOKEN": TOKEN, **environment},
     )
 
 
@@ -364,13 +367,7 @@ def test_the_documented_example_is_an_inventory(tmp_path: Path) -> None:
             text=True,
             check=False,
             cwd=tmp_path,
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
-                "ANSIBLE_INVENTORY_ENABLED": "cbops.telemetry.operations_center",
-                "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
-                "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
-            },
+            env=ours(tmp_path),
         )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

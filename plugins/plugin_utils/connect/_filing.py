@@ -46,7 +46,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served im
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
 #: Options of a probe, and the variables that they come from.
-PROBE = {
+_PROBE = {
     "timeout": "telemetry_probe_timeout",
     "via": "telemetry_probe_via",
     "http": "telemetry_probe_http",
@@ -183,12 +183,17 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
     if variables.get("telemetry_events", "never") != "never":
         options["events"] = "disk"
     if policy.connectivity != "ignored":
-        endpoint = variables.get("telemetry_endpoint") or {}
-        options["connectivity"] = {
-            **{key: endpoint[key] for key in ("host", "port") if endpoint.get(key)},
-            **{key: variables[name] for key, name in PROBE.items() if variables.get(name) not in (None, "")},
-        }
+        options["connectivity"] = probe_of(variables)
     return options
+
+
+def probe_of(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a probe of the endpoint from a host, by its variables."""
+    endpoint = variables.get("telemetry_endpoint") or {}
+    return {
+        **{key: endpoint[key] for key in ("host", "port") if endpoint.get(key)},
+        **{key: variables[name] for key, name in _PROBE.items() if variables.get(name) not in (None, "")},
+    }
 
 
 def problem_of(answer: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _showing as showing
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand, Known, one_line
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import PROBE, Circumstances, problem_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, probe_of, problem_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import UNRESOLVED
 
@@ -48,11 +48,10 @@ class Probing:
         """What a host is asked. Raises Unserved."""
         if settings.get(UNRESOLVED):
             raise Unserved("its variables cannot be resolved")
-        options = {key: settings[name] for key, name in PROBE.items() if settings.get(name) not in (None, "")}
-        endpoint, more = settings.get("telemetry_endpoint") or {}, settings.get("telemetry_probe_endpoints") or []
-        if not isinstance(endpoint, Mapping) or not isinstance(more, list):
+        more = settings.get("telemetry_probe_endpoints") or []
+        if not isinstance(settings.get("telemetry_endpoint") or {}, Mapping) or not isinstance(more, list):
             raise Unserved("its options are not valid")
-        options.update({key: endpoint[key] for key in ("host", "port") if endpoint.get(key)})
+        options = probe_of(settings)
         if more:
             first = [options.pop(key, SPEC[key]["default"]) for key in ("host", "port")]
             options["endpoints"] = [f"{first[0]}:{first[1]}", *more]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +124,25 @@ def test_what_is_not_reached_stands_first_and_nothing_is_left_out_of_the_count()
 
 def test_nobody_looked_is_said() -> None:
     assert shown({}, {"dead": "x"}, 40)[-1] == "0 hosts: nothing was probed; 1 not probed"
+
+
+def test_what_a_host_says_of_itself_is_no_template(tmp_path: Path) -> None:
+    """Its words come to the message of a task by a variable."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\ncat >/dev/null\necho 'boom {{ 7*191 }}' >&2\nexit 3\n")
+    program.chmod(0o755)
+    host = {"ansible_connection": "local", "ansible_python_interpreter": str(program)}
+    inventory = {"all": {"hosts": {"h": host}, "vars": {"telemetry_desired": "disabled"}}}
+    (tmp_path / "hosts.json").write_text(json.dumps(inventory))
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", tmp_path / "hosts.json", "cbops.telemetry.probe"],
+        cwd=tmp_path,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(Path(__file__).parents[2] / ".build/collections")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "the program on the host ended without an answer (exit status 3): boom {{ 7*191 }}"
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"h: not probed: {said}" in done.stdout and f'"msg": "{said}"' in done.stdout
+    assert "1337" not in done.stdout + done.stderr

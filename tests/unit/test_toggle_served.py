@@ -225,6 +225,15 @@ BOX = '<input type="checkbox" name="_.usageStatisticsCollected"{0}>'
 LABEL = "<label>Help make CloudBees CI better by sending telemetry and metrics</label>"
 CORE = "<label>Help make Jenkins better by sending statistics to the Jenkins project</label>"
 HELP = '<a helpURL="/oc/descriptor/{0}/help/usageStatisticsCollected"></a>'
+START = '<div class="row-set-start row-group-start tr" style="display:none" name="{0}"></div>'
+
+
+def _around(box: str, label: str) -> str:
+    return label.replace("<label>", "<label>" + box)
+
+
+def _for(element: str, label: str) -> str:
+    return label.replace("<label>", f"<label for={element}>")
 
 
 @pytest.mark.parametrize(
@@ -244,6 +253,21 @@ HELP = '<a helpURL="/oc/descriptor/{0}/help/usageStatisticsCollected"></a>'
         (f"<!-- {BOX.format(' checked')}{LABEL} -->" + BOX.format("") + LABEL, (False, "")),
         (f"<textarea>{BOX.format(' checked')}{LABEL}</textarea>" + BOX.format("") + LABEL, (False, "")),
         (f"<script>'{BOX.format(' checked')}{LABEL}'</script>" + BOX.format("") + LABEL, (False, "")),
+        # A label may be around its checkbox, or before it by its id; which one of several it is of is not guessed.
+        (_around(BOX.format(" checked"), CORE) + _around(BOX.format(""), LABEL), (False, "")),
+        (_around(BOX.format(""), LABEL) + _around(BOX.format(" checked"), CORE), (False, "")),
+        (CORE + BOX.format(" checked") + LABEL + BOX.format(""), "no checkbox that is CloudBees'"),
+        (_for("a", CORE) + BOX.format(" checked id=a") + _for("b", LABEL) + BOX.format(" id=b"), (False, "")),
+        ("<label>x</label><input><p>" + BOX.format("") + LABEL, (False, "")),
+        (BOX.format("") + "<label>CloudBees", (False, "")),
+        (BOX.format("") + CORE[:-8] + BOX.format(" checked") + LABEL, "no checkbox that is CloudBees'"),
+        (f"<!--> {BOX.format('')}{LABEL}", (False, "")),
+        (f"<!-- x --!>{BOX.format('')}{LABEL}<!-- {BOX.format(' checked')}{LABEL} -->", (False, "")),
+        (BOX.format(" checked").replace("checkbox", 'checkbox" type="hidden') + LABEL, (True, "")),
+        (
+            START.format("x-UsageStatisticsCloudBees") + BOX.format("") + LABEL + HELP.format("a.b.C"),
+            (False, ""),  # two classes
+        ),
         ("", "no checkbox of that name"),
         ("<input name=j_password type='password'>", "login page"),
         (BOX.format("") + CORE, "no checkbox that is CloudBees'"),
@@ -269,7 +293,6 @@ def test_pages(text: str, expected: Any) -> None:
     assert re.search(expected, str(caught.value))
 
 
-START = '<div class="row-set-start row-group-start tr" style="display:none" name="{0}"></div>'
 BESIDE = HELP.format("x.UsageStatisticsCloudBees")
 
 

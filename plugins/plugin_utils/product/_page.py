@@ -20,6 +20,7 @@ CLOUDBEES = "UsageStatisticsCloudBees"
 CORE = "hudson.model.UsageStatistics"
 _HELP = re.compile(rf"/descriptor(?:ByName)?/([A-Za-z_$][A-Za-z0-9_.$]{{0,199}})/help/{FIELD}(?:[/?#]|\Z)")
 _CLASS = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$]{0,199}\Z")
+_COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
 #: A tag is no longer: html.parser takes time by the square of one that does not end.
 _LONG_TAG = re.compile(r"<[A-Za-z/!?][^>]{8000}")
 _CHUNK = 16 << 10
@@ -48,6 +49,7 @@ class _Found:
         self.element = element
         self.checked = checked
         self.negated = negated
+        self.preceded = False  # by a label of no element's: those of this page may stand before what they are of
         self.label = ""
         self.cls = ""
 
@@ -63,6 +65,16 @@ class _Found:
         return CORE in (self.cls, self.section.replace("-", ".")) or "Jenkins project" in self.label
 
 
+class _Label:
+    """A label, and whose it is: what it names, what is in it, or what stands before it."""
+
+    def __init__(self, element: str | None, box: _Found | None, near: _Found | None) -> None:
+        self.element = element
+        self.box = box
+        self.near = near
+        self.text = ""
+
+
 class _Reader(HTMLParser):
     """The checkboxes of the toggle's name, in their order."""
 
@@ -70,13 +82,15 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.found: list[_Found] = []
         self._sections: list[str] = []
-        self._labelled: _Found | None = None
+        self._label: _Label | None = None
+        self._early: list[_Label] = []  # labels of elements that did not come yet
         self._near: _Found | None = None
+        self._preceding = False
         self._raw = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A section, a checkbox, a label or a help button begins."""
-        found = {name: value or "" for name, value in attrs}
+        found = {name: value or "" for name, value in reversed(attrs)}  # of several the first counts
         if tag in ("textarea", "template", "noscript"):
             self._raw += 1
         elif self._raw:
@@ -85,16 +99,38 @@ class _Reader(HTMLParser):
             self._section(found)
         elif tag == "input":
             if found.get("type", "").lower() == "checkbox" and found.get("name", "").rpartition(".")[2] == FIELD:
-                section = self._sections[-1] if self._sections else ""
-                negated = "negative" in found.get("class", "").split()
-                self._near = _Found(section, found.get("id", ""), "checked" in found, negated)
-                self.found = [*self.found[-_MOST:], self._near]
+                self._checkbox(found)
+            self._preceding = False
         elif tag == "label":
+            self._label_ends()
             named = [one for one in self.found if one.element and one.element == found.get("for")]
             near = self._near if self._near and not self._near.label and "for" not in found else None
-            self._labelled = named[-1] if named else near
+            self._label = _Label(found.get("for"), named[-1] if named else None, near)
         else:
             self._help(found.get("helpurl") or found.get("data-help-url") or "")
+
+    def _checkbox(self, found: dict[str, str]) -> None:
+        section = self._sections[-1] if self._sections else ""
+        negated = "negative" in found.get("class", "").split()
+        box = _Found(section, found.get("id", ""), "checked" in found, negated)
+        box.preceded = self._preceding
+        box.label = next((one.text for one in reversed(self._early) if one.element and one.element == box.element), "")
+        if self._label is not None and self._label.element is None and self._label.box is None:
+            self._label.box, self._label.near = box, None
+        self._near = box
+        self.found = [*self.found[-_MOST:], box]
+
+    def _label_ends(self) -> None:
+        label, self._label = self._label, None
+        if label is None:
+            return
+        box = label.box or label.near
+        if box is not None and not (box is label.near and box.preceded):
+            box.label = (box.label + label.text)[:_LABEL]
+        elif label.element is None:
+            self._preceding = True
+        else:
+            self._early = [*self._early[-_MOST:], label]
 
     def _section(self, found: dict[str, str]) -> None:
         """Of descriptors alone: rows of optional blocks begin and end with the same classes, and have no name."""
@@ -102,6 +138,7 @@ class _Reader(HTMLParser):
         if "row-set-start" in classes and found.get("name"):
             self._sections = [*self._sections[-_MOST:], found["name"]]
             self._near = None  # what follows stands beside no checkbox of the section before
+            self._preceding = False
         elif "row-set-end" in classes and self._sections:
             self._sections.pop()
 
@@ -115,23 +152,22 @@ class _Reader(HTMLParser):
         if tag in ("textarea", "template", "noscript"):
             self._raw = max(0, self._raw - 1)
         elif tag == "label":
-            self._labelled = None
+            self._label_ends()
 
     def handle_data(self, data: str) -> None:
         """The text of a label."""
-        if self._labelled is not None and not self._raw:
-            self._labelled.label = (self._labelled.label + data)[:_LABEL]
+        if self._label is not None and not self._raw:
+            self._label.text = (self._label.text + data)[:_LABEL]
+
+    def close(self) -> None:
+        """The end of the page, and of a label that has none."""
+        super().close()
+        self._label_ends()
 
 
 def without_comments(text: str) -> str:
-    parts, at = [], 0
-    while (start := text.find("<!--", at)) >= 0:
-        parts.append(text[at:start])
-        end = text.find("-->", start + 4)
-        if end < 0:
-            return "".join(parts)
-        at = end + 3
-    return "".join([*parts, text[at:]])
+    """A page without its comments, as browsers see where one ends."""
+    return _COMMENT.sub("", text)
 
 
 def feed(reader: HTMLParser, text: str) -> None:
@@ -170,4 +206,5 @@ def checkbox_of(text: str) -> Checkbox:
         raise NotOnPage("the page has a checkbox that is CloudBees' and core's, by its label and its class")
     if one.negated:  # hudson-behavior.js turns it round
         raise NotOnPage("its checkbox is a negated one, which is not read")
-    return Checkbox(one.checked, one.cls if _CLASS.match(one.cls) else "")
+    is_its = not one.section or one.section == one.cls.replace(".", "-")  # the help button of another may stand there
+    return Checkbox(one.checked, one.cls if is_its and _CLASS.match(one.cls) else "")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.java._jenkins_home import plugin
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition as of_definition
@@ -632,3 +633,35 @@ def test_a_unit_of_somebody_who_logs_in_is_seen_and_holds_nothing_up(host: Host)
         "/srv/ci/.config/systemd/user/ci.service": False,
         "/home/ann/.config/systemd/user/ci.service": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "is_one"),
+    [
+        ("jenkins", "/usr/bin/make -C /opt/ci run", True),
+        ("cloudbees-core-cm", "/opt/ci/launcher --foreground", True),
+        ("jenkins@cm1", "/opt/ci/launcher", True),
+        ("jenkins-backup", "/opt/ci/launcher", False),  # others' names tell nothing
+        ("jenkins", "/usr/bin/true", False),
+        ("jenkins", "/opt/ci/nothing.sh", False),  # read to its end
+        ("jenkins", "/opt/ci/gone", False),  # cannot be started
+    ],
+)
+def test_what_is_called_like_the_product_and_not_followed_is_unknown(
+    name: str, command: str, is_one: bool, host: Host
+) -> None:
+    for program in ("/usr/bin/make", "/usr/bin/true", "/opt/ci/launcher"):
+        host.write(program, "\x7fELF")
+    host.write("/opt/ci/nothing.sh", "#!/bin/sh\nexit 0\n")
+    unit(host, f"ExecStart={command}", name)
+    assert found(host) == ([(name, "unresolvable")] if is_one else [])
+
+
+def test_what_to_write_for_a_container_is_its_environment(host: Host) -> None:
+    host.write("/usr/bin/docker", "\x7fELF")
+    unit(host, "ExecStart=/usr/bin/docker run --rm --name cm cloudbees/cloudbees-core-cm:latest")
+    assert found(host) == [("ci-master", "unresolvable")]
+    assert declare("disabled", str(host.root), attach="never").refused == [
+        "ci-master: it starts a container, whose image and environment decide, so nothing is edited; by hand: set JAVA_OPTS "
+        "(for CloudBees' images also JENKINS_JAVA_OPTIONS) with the flag in its environment"
+    ]

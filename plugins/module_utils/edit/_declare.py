@@ -15,6 +15,7 @@ from ..host._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots,
 from ..java._jvm import TELEMETRY, Switch
 from ..launch import _declarations, _live, _outcome
 from ..launch._ownership import own_drop_ins
+from ..launch.starters._containers import ADVICE, DECIDES
 from ..rules._findings import KNOWN, RESTART, owed
 from ..survey._document import document_of
 from ..survey._survey import Entry, Survey, _summary, survey
@@ -323,6 +324,8 @@ def _planned(
     is written, and where that gives another outcome it is what counts; from there on, the write itself finds out.
     """
     definition, on_disk, live = entry.definition, entry.on_disk, entry.live
+    if on_disk.reason is not None and DECIDES in on_disk.reason:
+        raise Refused("%s: %s, so nothing is edited; by hand: %s" % (definition.name, DECIDES, ADVICE))
     for turn in range(_LOOKS):
         if edited or turn or on_disk.verdict == _outcome.UNRESOLVABLE:
             # What was edited for another installation may start this one; and the files may tell more than the survey,

@@ -26,7 +26,7 @@ from ._definition import Definition, Start, program_path, script_definition, scr
 from ._environment import Variable
 from ._outcome import NO_WAR, UNRESOLVABLE, Outcome, followed, in_tomcat, outcome, unanswered, unresolved
 from ._starters import OF_SERVICES, OTHERS, others
-from .starters._containers import AGENT, COMPOSE, of_product
+from .starters._containers import AGENT, COMPOSE, DECIDES, of_product
 from .starters._starter import Manager, Scene
 
 LIMIT_REMEMBERED = 4096  # characters of a command line or a value whose answer is kept: there may be many
@@ -223,11 +223,11 @@ def _consider(
     # What its environment is may not be known before it starts: then a whole command may stand in it.
     unknown = definition.unit is not None and definition.unit.doubt is not None and texts.of_interest
     if not texts.tells and not texts.open and not refused and not (unknown and texts.runs_unknown):
+        if _PACKAGED.match(definition.name) and _runs_program(definition, seen_by(definition, files)):
+            found.append((definition, unresolved(Unresolvable(_NAMED_SO, place))))
         return
     if _starts_container(texts):
-        found.append(
-            (definition, unresolved(Unresolvable("it starts a container, whose image and environment decide", place)))
-        )
+        found.append((definition, unresolved(Unresolvable(DECIDES, place))))
         warnings.append("%s starts a container, and what runs in it is not looked at" % name)
         return
     result = followed(definition, files)
@@ -296,6 +296,23 @@ def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
         if any(is_product(attributes_of(files, war) or {}) for war in found):
             return True
     return False
+
+
+#: What packages call an operations center's or a controller's service, and what is said where nothing else tells.
+_PACKAGED = re.compile(r"\A(?:jenkins(?:-oc)?|cloudbees-core-(?:oc|cm))(?:@|\Z)")
+_NAMED_SO = "it has the name of the product's service, and what its program starts is not known"
+_STARTS_NOTHING = re.compile(r"/(?:true|false|echo|sleep|test|\[|(?:ba|da|k|z)?sh)\Z")
+
+
+def _runs_program(definition: Definition, files: HostFiles) -> bool:
+    """Whether a unit starts a program that is no script, of which all may come, as make or a wrapper of somebody's."""
+    program = program_path(definition) or ""
+    return (
+        definition.unit is not None
+        and not _STARTS_NOTHING.search(program)
+        and files.exists(program)
+        and _script_text(files, program) is None
+    )
 
 
 def _runs_binary(definition: Definition, files: HostFiles) -> bool:

@@ -282,7 +282,7 @@ ENTRIES: tuple[Entry, ...] = (
         r"the launch script is missing|no readable shell script|no #! line|nobody may execute it"
         r"|holds a carriage return",
     ),
-    Entry("no-java-command", r"was found|no 'java "),
+    Entry("no-java-command", r"was found|no 'java |what its program starts is not known"),
     Entry("whoever-logs-in", r"whoever may log in"),
     Entry("template-unit", r"no instance of it is enabled"),
     Entry(

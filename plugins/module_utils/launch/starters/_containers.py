@@ -46,6 +46,11 @@ def of_product(text: str, more: str = "") -> Optional["re.Match[str]"]:
     return unknown if unknown is not None and told else None
 
 
+#: Why the flag of a container is not known, and what to do there.
+DECIDES = "it starts a container, whose image and environment decide"
+ADVICE = "set JAVA_OPTS (for CloudBees' images also JENKINS_JAVA_OPTIONS) with the flag in its environment"
+
+
 class Containers(Starter):
     """Quadlets, compose files and what Docker starts again: recognised by their image, and not followed."""
 
@@ -97,8 +102,8 @@ class Containers(Starter):
                     {},
                     "root",
                     "",
-                    "set JAVA_OPTS (for CloudBees' images also JENKINS_JAVA_OPTIONS) with the flag in its environment",
-                    "it starts a container, whose image and environment decide",
+                    ADVICE,
+                    DECIDES,
                 )
         for path in files.glob("/var/lib/docker/containers/*/config.v2.json"):
             image = re.search(r'"Config":\{.*?"Image":"([^"]+)"', read(files, path), re.DOTALL)
@@ -117,7 +122,7 @@ class Containers(Starter):
                     "root",
                     "",
                     "create the container anew with the flag in JAVA_OPTS",
-                    "it starts a container, whose image and environment decide",
+                    DECIDES,
                 )
 
     def _paths(self, files: HostFiles) -> Iterator[str]:

@@ -124,6 +124,26 @@ import java.lang.annotation.*;
     assert names(found, "candidate") >= {"example_validation_code", "example_both"}
 
 
+def test_constants_that_are_written_within_what_gathers_are_candidates(host: Host, put: Any, tmp_path: Path) -> None:
+    more = {
+        "demo/Outer.java": """package demo;
+public class Outer implements com.cloudbees.analytics.gatherer.Gathering {
+    interface Names { String FIRST = "example event: within"; }
+    enum Kind { ONE; static class Deep { static final String SECOND = "example event: deeper"; } }
+}
+""",
+        "demo/Outer$Like.java": """package demo;
+class Other$Like { static final String THIRD = "of somebody else"; }
+""",
+    }
+    put("demo.jpi", plugin("demo", "1", entries_of(compiled(tmp_path, JAVAC[0], "SOURCE", more=more))))
+    assert names(events(host), "candidate") == NAMES | {
+        "an own constant",
+        "example event: within",
+        "example event: deeper",
+    }
+
+
 def test_where_nothing_is_left_it_is_unknown(host: Host, put: Any, tmp_path: Path) -> None:
     """Kept in sources alone, on a class that does not gather."""
     more = {

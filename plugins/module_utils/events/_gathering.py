@@ -59,17 +59,17 @@ def found_in(source: Callable[[], Iterable[Tuple[str, bytes]]]) -> Found:
         annotated.extend(_annotated(one, path))
         if GATHERING in one.above:
             gatherers.append((path, one))
+    both = len({row["kind"] for row in annotated}) == 2
     if gatherers:
-        gatherers = _with_children(source, gatherers)
-    kinds = {row["kind"] for row in annotated}
-    rows = annotated + _candidates(gatherers, annotated, len(kinds) == 2)
+        gatherers = _with_children(source, gatherers, not both)
+    rows = annotated + _candidates(gatherers, annotated, both)
     return Found(_distinct(rows), mentions, refused)
 
 
 def _with_children(
-    source: Callable[[], Iterable[Tuple[str, bytes]]], direct: List[Tuple[str, ClassFile]]
+    source: Callable[[], Iterable[Tuple[str, bytes]]], direct: List[Tuple[str, ClassFile]], within: bool
 ) -> List[Tuple[str, ClassFile]]:
-    """Those that gather, and all that are below them in the same plugin."""
+    """Those that gather, and all that are below them, or written ``within`` them, in the same plugin."""
     every: List[Tuple[str, ClassFile]] = []
     below: Dict[str, List[int]] = {}
     for path, data in source():
@@ -77,7 +77,7 @@ def _with_children(
             one = parse(data)
         except NotAClass:
             continue  # it mentions nothing of events, or was named already
-        for name in one.above:
+        for name in one.above + ([one.name.rpartition("$")[0]] if within else []):
             below.setdefault(name, []).append(len(every))
         every.append((path, one._replace(fields=[field for field in one.fields if _is_constant(field)])))
     names = [GATHERING]

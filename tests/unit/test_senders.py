@@ -314,6 +314,48 @@ def test_what_runs_with_another_home_or_other_plugins_is_not_known_from_this_hom
     assert "plugins was changed after the start of what runs" in proof
 
 
+def test_absent_is_what_no_archive_and_no_war_has(host: Host) -> None:
+    home(host)
+    plugins = host.root / f"{HOME[1:]}/plugins"
+    war = host.root / "usr/share/java/jenkins.war"
+
+    def state(name: str = "license_tracker") -> tuple[str, str]:
+        found = sender(running(host, started(-60)), name)
+        return found["state"], found["proof"]
+
+    def archive(path: Path, files: dict[str, str]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w") as made:
+            for name, text in files.items():
+                made.writestr(name, text)
+
+    archive(
+        plugins / "other.jpi",
+        {"META-INF/MANIFEST.MF": "Short-Name: other\nExtension-Name: cloudbees-license-tracker\n"},
+    )
+    archive(war, {"WEB-INF/plugins/my-cloudbees-license-tracker.hpi": "", "plugins/cloudbees-license-tracker.hpi": ""})
+    assert state()[0] == "absent"
+    for text in ("Short-Name: cloudbees-license-tracker", "Extension-Name: cloudbees-license-tracker"):
+        archive(plugins / "cloudbees-license-tracker-1.2.hpi", {"META-INF/MANIFEST.MF": text + "\n"})
+        assert (state()[0], "by its manifest" in state()[1]) == ("unknown", True)
+        assert state("unify")[0] == "absent", "that archive is no other one"
+    (plugins / "cloudbees-license-tracker-1.2.hpi").unlink()
+    (plugins / "broken.jpi").write_bytes(b"PK")
+    assert (state()[0], "which plugin this is" in state()[1]) == ("unknown", True)
+    (plugins / "broken.jpi").rename(plugins / "linked.hpl")
+    assert (state()[0], "linked for development" in state()[1]) == ("unknown", True)
+    (plugins / "linked.hpl").unlink()
+    for folder in ("plugins", "detached-plugins"):
+        archive(war, {f"WEB-INF/{folder}/cloudbees-license-tracker.hpi": ""})
+        assert (state()[0], "brings it" in state()[1]) == ("unknown", True)
+        assert state("unify")[0] == "absent"
+    war.unlink()
+    assert (state()[0], "which war is started" in state()[1]) == ("unknown", True)
+    archive(war / "WEB-INF/plugins/cloudbees-license-tracker.jpi", {"x": ""})
+    found = senders._brought(HostFiles(str(host.root)), "/usr/share/java/jenkins.war")
+    assert set(found) == {"cloudbees-license-tracker"}, "unpacked"
+
+
 def test_hazelcast_is_off_by_its_variable_alone(host: Host) -> None:
     home(host)
 

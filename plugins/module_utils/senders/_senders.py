@@ -9,16 +9,28 @@ unknown, with the reason. Private to this collection. Runs on the managed host: 
 
 import os
 import re
+import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host import _limits as limits
 from ..host._files import HostFiles
-from ..java._jenkins_home import UNKNOWN, Unreadable, _children, casc_in, in_time, plugin
+from ..java._jenkins_home import (
+    _BROKEN_ZIP,
+    UNKNOWN,
+    Unreadable,
+    _children,
+    _why,
+    _zip_directory,
+    casc_in,
+    in_time,
+    manifest_at,
+    plugin,
+)
 from ..java._jvm import Switch, is_name, shown
 from ..launch import _declarations, _outcome
 from ..launch._casc import casc_of
 from ..launch._outcome import judged_again
-from ..survey._document import _declaration, _on_host
+from ..survey._document import _declaration, _on_host, wars_of
 from ..survey._survey import Entry, Survey, _summary
 from ._table import HAZELCAST, TABLE, Sender
 
@@ -27,6 +39,10 @@ PRESENT = "present"
 Read = Tuple[Optional[str], Dict[str, Any]]  # a version, and what is to be said of it, as of :func:`plugin`
 _ADVISOR = "com.cloudbees.jenkins.plugins.advisor.AdvisorGlobalConfiguration.xml"
 _LIMIT_PLUGINS = 2000
+_PLUGINS = {name for sender in TABLE for name in sender.plugins}
+_ARCHIVE = re.compile(r"\.[jh]p[il]\Z")
+_BUNDLED = ("WEB-INF/plugins", "WEB-INF/detached-plugins", "WEB-INF/optional-plugins")
+_IN_WAR = re.compile(r"WEB-INF/(?:detached-|optional-)?plugins/[0-9A-Za-z._-]+\.[jh]pi")
 #: Names under which the settings of a home have a plugin already.
 _KNOWN = {"cloudbees-analytics": "analytics_plugin", "cloudbees-license-tracker": "license_tracker_plugin"}
 
@@ -124,7 +140,7 @@ def _senders(
     home = installation["home"]
     read: Any = "its home and war are not read"
     if not entry.stray and home:
-        read = in_time(files, [home], lambda _until: _home(files, home.rstrip("/"), entry))
+        read = in_time(files, [home], lambda until: _home(files, home.rstrip("/"), entry, until))
     elif not entry.stray:
         read = "its JENKINS_HOME is not known"
     clocks = {one["name"]: one for one in switches}
@@ -142,7 +158,7 @@ def _senders(
                 for name in sender.plugins
             ]
             presence, version, reason = _presence(each)
-            doubt = read if isinstance(read, str) else read["elsewhere"] or read["changed"]
+            doubt = read if isinstance(read, str) else _doubt(sender, read)
             if presence == ABSENT and doubt:
                 presence, reason = UNKNOWN, "%s; but %s" % (reason, doubt)
         elif sender.name == "hazelcast_phone_home":
@@ -168,6 +184,12 @@ def _senders(
             }
         )
     return found
+
+
+def _doubt(sender: Sender, read: Dict[str, Any]) -> str:
+    """Why plugins that are not there by their names may be loaded all the same; empty where they are not."""
+    named = next((read["named"][name] for name in sender.plugins if name in read["named"]), "")
+    return read["elsewhere"] or read["changed"] or named or read["unread"]
 
 
 def _presence(each: Sequence[Any]) -> Tuple[str, Optional[str], str]:
@@ -287,7 +309,19 @@ def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: 
 # -- a home, in a child -----------------------------------------------------------------------------
 
 
-def _home(files: HostFiles, home: str, entry: Entry) -> Dict[str, Any]:
+def _home(files: HostFiles, home: str, entry: Entry, until: float) -> Dict[str, Any]:
+    named, unread = _named(files, home, until)
+    wars = wars_of(entry, files)
+    if not wars or not all(war.startswith("/") for war in wars):
+        unread = unread or "which war is started, and which plugins it brings, is not known"
+    for war in wars:
+        try:
+            named.update(_brought(files, war))
+        except (FileNotFoundError, NotADirectoryError) + _BROKEN_ZIP:
+            pass  # it is not there, or no archive: nothing starts
+        except (OSError, Unreadable) as error:
+            why = _why(error) if isinstance(error, OSError) else error
+            unread = unread or "%s: whether it brings plugins is not known: %s" % (war, why)
     plugins: Dict[str, Any] = {}
     marks: Dict[str, float] = {}
     for name in [name for sender in TABLE for name in sender.plugins]:
@@ -311,7 +345,60 @@ def _home(files: HostFiles, home: str, entry: Entry) -> Dict[str, Any]:
         "casc": _casc(files, home, entry),
         "elsewhere": _elsewhere(files, home, entry),
         "changed": _changed(files, home, entry),
+        "named": named,
+        "unread": unread,
     }
+
+
+def _named(files: HostFiles, home: str, until: float) -> Tuple[Dict[str, str], str]:
+    """Plugins of the table whose archives are called otherwise, and why there may be more of them.
+
+    What a plugin is says its manifest, and the file's name only where that does not (core's PluginWrapper.java,
+    computeShortName).
+    """
+    found: Dict[str, str] = {}
+    unread = ""
+    try:
+        names = files.list_below(home, "plugins")
+    except OSError:  # which :func:`plugin` tells
+        return found, unread
+    others = [name for name in sorted(names) if _ARCHIVE.search(name) and name[:-4] not in _PLUGINS]
+    for number, name in enumerate(others):
+        path = "%s/plugins/%s" % (home, name)
+        if number >= _LIMIT_PLUGINS or time.monotonic() > until:
+            return found, "%s/plugins has more plugins than were looked at" % home
+        try:
+            if name.endswith("pl"):
+                raise Unreadable("%s: a plugin linked for development, which is not read" % path)
+            told = manifest_at(lambda path: files.open_below(home, path[len(home) :]), path)
+        except Unreadable as error:
+            unread = unread or "which plugin this is is not known: %s" % error
+            continue
+        is_called = told.get("short-name", told.get("extension-name", ""))
+        if is_called in _PLUGINS:
+            found[is_called] = "%s is it by its manifest" % path
+    return found, unread
+
+
+def _brought(files: HostFiles, war: str) -> Dict[str, str]:
+    """Plugins of the table that a war brings: a start puts them into the home. Raises OSError, Unreadable, and what a
+    broken archive raises."""
+    files.exists(war)  # raises Silent, where to open it would wait for ever
+    try:
+        descriptor, status = files.open(war)
+    except IsADirectoryError:
+        names = []
+        for folder in _BUNDLED:
+            try:
+                names += ["%s/%s" % (folder, name) for name in files.asked_names("%s/%s" % (war, folder))]
+            except FileNotFoundError:
+                continue
+    else:
+        with os.fdopen(descriptor, "rb") as stream:
+            text = _zip_directory(stream, status.st_size)[0].decode("latin-1")
+        names = [match.group() for match in _IN_WAR.finditer(text)]
+    brought = {name.rpartition("/")[2][:-4] for name in names if _IN_WAR.match(name)}
+    return dict.fromkeys(brought & _PLUGINS, "%s brings it, and a start may put it into the home" % war)
 
 
 def _casc(files: HostFiles, home: str, entry: Entry) -> str:

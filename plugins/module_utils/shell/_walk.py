@@ -16,7 +16,7 @@ from ..java._jvm import ENVIRONMENT, MAINS, PHONE_HOME, is_java
 from ..java._tomcat import BOOTSTRAP
 from ..text._characters import EMPTY, Value
 from ..text._value import Text, Unresolvable
-from ._builtins import BUILTINS, Builtins
+from ._builtins import BUILTINS, PATH, Builtins
 from ._flow import LIMIT_DEPTH
 from ._login import login_files, pam_environment, profiles
 from ._nodes import (
@@ -76,6 +76,8 @@ _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 #: What takes the environment from a folder of files (runit, daemontools, s6).
 _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
+#: What gives a program that it starts another environment than its own.
+_HANDS_ON = frozenset(["env", "sudo", "doas", "pkexec", "systemd-run"])
 #: What starts a program as somebody else for root, and for others where they have leave.
 _ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
 #: What starts a program as a user whom it is given.
@@ -192,6 +194,10 @@ def _began(fields: Sequence[Value], texts: Sequence[str], jar: int) -> Tuple[Opt
         if whole or (not index and "java" in texts[0].rsplit("/", 1)[-1] and texts[0][0] != "-"):
             return index + 1, ""
     return None, ""
+
+
+def _logs_in(name: str, options: Sequence[str]) -> bool:
+    return name in _CHANGES_USER and not {"-", "-l", "--login"}.isdisjoint(options)
 
 
 class Shell(Builtins):
@@ -337,12 +343,12 @@ class Shell(Builtins):
             raise self.unresolvable(
                 "'%s' shows what it starts other files than the host's" % other, node.text, node.start
             )
-        if self._record(fields):
+        if self._record(node, fields):
             return None
         for index, text in enumerate(texts):
             word = text.rsplit("/", 1)[-1]
             if word in _SHELLS or word in _CHANGES_USER or word == "sudo":
-                if self._inner_shell(node, word, fields[index:], texts[: index + (word == "sudo")]):
+                if self._inner_shell(node, word, fields[index:], fields[: index + (word == "sudo")]):
                     return None
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
@@ -370,11 +376,12 @@ class Shell(Builtins):
                     node.start,
                 )
 
-    def _inner_shell(self, node: Command, base: str, fields: List[Value], before: Sequence[str]) -> bool:
+    def _inner_shell(self, node: Command, base: str, fields: List[Value], prefix: Sequence[Value]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
         texts = [field.text for field in fields]
+        before = [field.text for field in prefix]
         self.spend(len(fields), 0, node.text, node.start)
-        environment, closed = self._passed_on(before), self.closed and "sudo" not in before
+        environment, closed = self._handed_on(prefix), self._is_closed(before)
         login = any(text in ("-", "-l", "--login") for text in texts[1:])
         if base in _CHANGES_USER:
             if login:
@@ -506,9 +513,9 @@ class Shell(Builtins):
         self._run_trap()
         return status
 
-    def _follow(self, node: Command, fields: List[Value]) -> None:
-        """A command that is itself a shell script by absolute path: walk that too."""
-        texts = [field.text for field in fields[:6]]
+    def _follow(self, node: Command, fields: List[Value], prefix: Sequence[Value] = ()) -> None:
+        """A command that is itself a shell script by absolute path: walk that too; ``prefix`` stands before it."""
+        texts = [field.text for field in fields[:12]]
         given: Optional[int] = None  # where a shell stands that is given the script
         for index, (field, name) in enumerate(zip(fields, texts)):
             path = (self.absolute(name) if "/" in name or given is not None else None) or ""
@@ -539,15 +546,17 @@ class Shell(Builtins):
                 raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
+            before = list(prefix) + fields[:index]
+            environment = self._handed_on(before)
             child = Shell(
                 self.session,
                 dialect,
                 name if inner is None else path,
                 arguments,
-                self.exported(),
-                self.closed,
+                environment,
+                self._is_closed([one.text for one in before]),
                 self.depth + 1,
-                self._folder_of([one.text for one in fields[:index]]),
+                self._folder_of([one.text for one in before]),
             )
             origin = self.files.origin(path)
             child.state.called[origin] = child.zero
@@ -556,7 +565,7 @@ class Shell(Builtins):
                 if re.match(r"[-+][a-z]+\Z", word):
                     child.options(word[0], word[1:])
             self.session.followed.append(origin)
-            read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
+            read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, environment, content, node)
             child.execute(Text(content, origin), read_first, node)
             return
 
@@ -576,25 +585,25 @@ class Shell(Builtins):
             return read_script(self.files, path, None, self.files.dialect("sh") if programs[0] in _STAYS else None)
         return read_script(self.files, path, None, None if self.kernel else self.dialect)
 
-    def _passed_on(self, texts: Sequence[str]) -> Dict[str, Value]:
-        """The environment that programs in front of ``java`` hand on: ``sudo`` and ``env -i`` give a fresh one."""
+    def _handed_on(self, before: Sequence[Value]) -> Dict[str, Value]:
+        """The environment that the words before a program hand on: ``env`` and ``sudo`` add to it, or begin anew."""
         environment = self.exported()
+        texts = [field.text for field in before]
         names = [text.rsplit("/", 1)[-1] for text in texts]
+        assigns = False
         for index, name in enumerate(names):
-            if name in ("sudo", "env") or name in _CHANGES_USER:
+            options = texts[index + 1 :]
+            if name in _HANDS_ON or name in _CHANGES_USER:
                 self.spend(100 + len(names))
-            if name == "sudo" and not {"-E", "--preserve-env"} & set(texts[index:]):
+                assigns = True
+            if self._begins_anew(name, options):
                 environment = {}
             if name == "sudo" or name in _CHANGES_USER:
-                environment.update(pam_environment(self.files, name))
+                environment.update(pam_environment(self.files, name + "-l" if _logs_in(name, options) else name))
             elif name == "env":
-                options = texts[index + 1 :]
-                if {"-i", "-", "--ignore-environment"} & set(options):
-                    environment = {}
                 for option, following in zip(options, list(options[1:]) + [""]):
                     environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
             elif name in _ENVIRONMENT_FOLDERS:
-                options = texts[index + 1 :]
                 given = [
                     following
                     for option, following in zip([name] + list(options), options)
@@ -602,7 +611,26 @@ class Shell(Builtins):
                 ]
                 for folder in given:
                     self._read_environment_folder(folder, environment)
+            match = re.match(r"(?:--setenv=)?([A-Za-z_][A-Za-z0-9_]*)=", texts[index]) if assigns else None
+            if match:
+                environment[match.group(1)] = before[index][match.end() :]
         return environment
+
+    @staticmethod
+    def _begins_anew(name: str, options: Sequence[str]) -> bool:
+        """Whether a program gives what it starts nothing of its own environment."""
+        if name in ("sudo", "doas", "pkexec"):
+            return not {"-E", "--preserve-env"} & set(options)
+        if name == "env":
+            return bool({"-i", "-", "--ignore-environment"} & set(options))
+        return _logs_in(name, options) or (name == "systemd-run" and "--scope" not in options)
+
+    def _is_closed(self, before: Sequence[str]) -> bool:
+        """Whether all of what the words in front of a program hand on is known."""
+        names = [text.rsplit("/", 1)[-1] for text in before]
+        return self.closed and not any(
+            name != "env" and self._begins_anew(name, before[index + 1 :]) for index, name in enumerate(names)
+        )
 
     def _read_environment_folder(self, folder: str, environment: Dict[str, Value]) -> None:
         """``chpst -e``, ``envdir``: a file of a folder is a variable, its first line the value; an empty one none."""
@@ -623,7 +651,7 @@ class Shell(Builtins):
                 Value.of(line, "%s/%s" % (path, name)) if "\0" not in line else Value.of(line.replace("\0", "\n"))
             )
 
-    def _record(self, fields: List[Value]) -> bool:
+    def _record(self, node: Command, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
         texts = [field.text for field in fields]
         mark = next((text for text in texts[1:] if text == BOOTSTRAP or text in MAINS), "")
@@ -633,11 +661,7 @@ class Shell(Builtins):
         start, java = _began(fields, texts, texts.index(mark))
         if start is None:
             return False
-        environment = self._passed_on(texts[:start])
-        for index in range(start):  # env NAME=value java …
-            match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
-            if match:
-                environment[match.group(1)] = fields[index][match.end() :]
+        environment = self._handed_on(fields[:start])
         kept = {
             name: value
             for name, value in environment.items()
@@ -646,8 +670,31 @@ class Shell(Builtins):
         if len(self.session.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         java = java or (texts[start - 1] if start else "")
+        if self._wraps(node, java, fields[:start], fields[start:]):
+            return True
         self.session.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[: start - 1])))
         return True
+
+    def _wraps(self, node: Command, java: str, before: Sequence[Value], words: List[Value]) -> bool:
+        """Walk a ``java`` that is a shell script; says whether that starts a JVM, with other options perhaps."""
+        path = self._program(java)
+        if path is None or read_script(self.files, path) is None or self.files.origin(path) in self.state.called:
+            return False  # a shim has another program find the java that is behind itself
+        count = len(self.session.found)
+        self._follow(node, [Value.of(path)] + words, before[:-1])
+        return len(self.session.found) > count
+
+    def _program(self, name: str) -> Optional[str]:
+        """Where the program of a name lies, as far as the folders are known in which it is looked for."""
+        if "/" in name or not name:
+            return self.absolute(name)
+        folders = self.state.variables.get("PATH") if not self.kernel else None
+        searched = [folder for folder in folders.value.text.split(":") if folder] if folders is not None else []
+        if folders is None or folders.value.unknown(True):
+            searched += PATH
+        return next(
+            (path for path in ("%s/%s" % (folder, name) for folder in searched) if self.files.test("f", path)), None
+        )
 
     def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
         """Where a program is started that stands behind these words; None where they may choose another folder."""

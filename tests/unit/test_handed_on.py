@@ -1,0 +1,123 @@
+"""What a program gives the script, or the java, that it starts: env, sudo, su and their like add variables or begin anew.
+
+The rows of programs that a launch script may find anywhere are run by bash and dash as well, with a stand-in for
+``java`` that notes what it is given; programs that change the user are held to what their manuals say.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hostroot import FLAG, Host
+
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey._survey import survey
+from tests.differential import compare
+from tests.differential.grammar import SCRIPT, Case
+from tests.differential.real import Machine
+
+WAR = "/opt/app/x.war"
+SET = "export JAVA_TOOL_OPTIONS=-Da V=-Db\n"
+#: Script: what starts another one, or a java that is one.
+ROWS = {
+    "as it is": SET + "@HERE@/run.sh",
+    "env adds": SET + "env V=-Dc @HERE@/run.sh",
+    "env adds for a shell": SET + "env V=-Dc sh @HERE@/run.sh",
+    "env adds for a string": SET + "env V=-Dc sh -c 'exec java $V -jar /opt/app/x.war'",
+    "env takes out": SET + "env -u JAVA_TOOL_OPTIONS @HERE@/run.sh",
+    "env takes out by its long option": SET + "exec env --unset=V @HERE@/run.sh",
+    "env begins anew": SET + 'exec env -i PATH="$PATH" V=-Dc @HERE@/run.sh',
+    "env begins anew for a string": SET + "env -i PATH=\"$PATH\" sh -c 'java $V -jar /opt/app/x.war'",
+    "env behind nohup": SET + "nohup env V=-Dc @HERE@/run.sh",
+    "twice": SET + 'env -i PATH="$PATH" V=-Dc env -u V W=-Dd @HERE@/run.sh',
+    "before, not behind": SET + "env V=-Dc @HERE@/run.sh JAVA_TOOL_OPTIONS=-Dd",
+    "a java that is a script": SET + "@HERE@/wrap/java $V -jar /opt/app/x.war",
+    "a java that is a script, behind env": SET
+    + "env JAVA_TOOL_OPTIONS=-Dc W=-Dd @HERE@/wrap/java $V -jar /opt/app/x.war",
+    "a java that is a script in PATH": SET + "PATH=@HERE@/wrap:$PATH\njava $V -jar /opt/app/x.war",
+    "a java that is a script of JAVA_HOME": SET + 'JAVA_HOME=@HERE@/home\n"$JAVA_HOME/bin/java" $V -jar /opt/app/x.war',
+}
+FILES = {
+    "run.sh": 'exec java $V "-Dw=$W" -jar /opt/app/x.war\n',
+    "wrap/java": 'PATH=${PATH#@HERE@/wrap:}\nunset JAVA_TOOL_OPTIONS\nexec java -Dx $W "$@"\n',
+    "home/bin/java": 'export JAVA_TOOL_OPTIONS="$JAVA_TOOL_OPTIONS -Dx"\nexec java "$@"\n',
+}
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """A folder to start scripts in, with those that they start."""
+    if not (shutil.which("bash") and shutil.which("dash")):
+        pytest.skip("needs bash and dash")
+    machine = Machine()
+    for name, text in FILES.items():
+        path = Path(machine.folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/dash\n" + machine.fill(text))
+        path.chmod(0o755)
+    yield machine
+    machine.close()
+
+
+@pytest.mark.parametrize("shell", ("bash", "dash"))
+@pytest.mark.parametrize("text", ROWS.values(), ids=ROWS)
+def test_what_is_started_has_what_it_is_given(machine: Machine, shell: str, text: str) -> None:
+    case = Case(SCRIPT, shell, f"#!/bin/{shell}\n{text}\n")
+    machine.write({machine.config: machine.fill(case.text)})
+    outcome = compare._outcome(machine.config, case)[2]
+    starts = compare._real(machine, machine.config, case)
+    assert starts, "the row shows nothing"
+    assert outcome.reason is None and compare._is_known(outcome.vectors), (outcome.reason, outcome.vectors)
+    assert not compare._compare("walk", outcome, starts, case)
+
+
+#: Command of a unit, whose environment has the flag in JAVA_TOOL_OPTIONS: what the files say then.
+STARTED = {
+    "/usr/bin/nice -n 5 /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo -E -u ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo -u ci JAVA_TOOL_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
+    "/usr/sbin/runuser -u ci -- /opt/ci/run.sh": "disabled",
+    "/usr/bin/chpst -u ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/chpst -e /etc/variables /opt/ci/run.sh": "enabled",  # its file of this name is empty
+    "/usr/bin/envdir /etc/variables /opt/ci/run.sh": "enabled",
+    "/usr/bin/systemd-run --scope /opt/ci/run.sh": "disabled",
+}
+
+
+@pytest.fixture(name="host")
+def _host(tmp_path: Path) -> Host:
+    host = Host(tmp_path / "host")
+    host.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\nci:x:900:900::/srv/ci:/bin/sh\n")
+    host.write("/opt/ci/run.sh", "#!/bin/sh\nexec java -jar /opt/app/jenkins.war\n", 0o755)
+    host.write("/etc/variables/JAVA_TOOL_OPTIONS", "")
+    return host
+
+
+def started(host: Host, command: str, environment: str = f"JAVA_TOOL_OPTIONS={FLAG}") -> str:
+    """The verdict of a unit that starts this."""
+    host.write("/etc/systemd/system/ci.service", f"[Service]\nEnvironment={environment}\nExecStart={command}\n")
+    return survey(host.files, (), "never").entries[0].on_disk.verdict
+
+
+@pytest.mark.parametrize(("command", "verdict"), STARTED.items(), ids=STARTED)
+def test_what_a_unit_starts_has_what_it_is_given(host: Host, command: str, verdict: str) -> None:
+    assert started(host, command) == verdict
+
+
+@pytest.mark.parametrize(
+    "command", ["sudo -u ci", "doas -u ci", "pkexec --user ci", "su - ci", "runuser -l ci", "systemd-run --unit=x"]
+)
+@pytest.mark.parametrize("program", ["/opt/ci/run.sh", "sh /opt/ci/run.sh"])
+def test_what_begins_anew_hands_nothing_on(host: Host, command: str, program: str) -> None:
+    assert started(host, f"/usr/bin/{command} {program}") != "disabled"
+
+
+def test_an_edit_goes_where_env_does_not_undo_it(host: Host) -> None:
+    host.write("/opt/ci/run.sh", "#!/bin/sh\nexec java $JAVA_OPTS -jar /opt/app/jenkins.war\n", 0o755)
+    assert started(host, "/usr/bin/env JAVA_OPTS=-Xmx1g /opt/ci/run.sh", f"JAVA_OPTS={FLAG}") == "enabled"
+    assert not declare("disabled", str(host.root), attach="never").refused
+    assert survey(host.files, (), "never").entries[0].on_disk.verdict == "disabled"
+    assert host.read("/opt/ci/run.sh").count(FLAG) == 1

@@ -126,6 +126,8 @@ def _measured(options: argparse.Namespace) -> int:
     found.write_text("")
 
     def said(result: Result) -> None:
+        if not result.killed_by:
+            print(f"  survives: {result.mutant.name} ({result.tests} tests)", flush=True)
         with found.open("a", encoding="utf-8") as stream:
             stream.write(
                 json.dumps({"name": result.mutant.name, "killed_by": result.killed_by, "tests": result.tests}) + "\n"

@@ -3,11 +3,14 @@
 How: the tests are collected once, in a copy of the checkout. Each test file is run once with a trace, in a child, and
 leaves which test runs which line of the rooms. For each mutant a child gets the changed code in the place of the old
 (a function's ``__code__``, so that whoever has imported the function has it), and runs the tests that run its line, the
-quickest first, until one fails. What is no function's (tables, defaults of arguments) is imported anew by a child that
-has not imported the collection yet, and costs some seconds.
+quickest first, until one fails; before them what has killed this mutant, or one of its function, the last time. A
+table of a module's own (``_NAME = ...``) is made again in the module that is there, with those made of it, and gets the
+tests that run a line which names one of them. What else is no function's (defaults of arguments, what other modules
+import) is imported anew by a child that has not imported the collection yet, and costs some seconds.
 
-Bounds: a mutant has CPU, memory and time by what its tests take without it; one that passes a bound is killed, by that
-word. A trap: what tests start as a program of its own (the modules that are sent to a host) has no mutant in it.
+Bounds: each test has CPU and a mutant has memory and time by what its tests take without it; one that passes a bound is
+killed, by that word. A trap: what tests start as a program of its own (the modules that are sent to a host) has no
+mutant in it.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import itertools
 import json
 import mmap
 import os
@@ -44,11 +48,14 @@ from .mutants import Mutant, tree_of
 PACKAGE = "ansible_collections.cbops.telemetry."
 #: A test that takes more CPU than this, in seconds, traced, is none of the fast ones.
 FAST = 3.0
+#: Of the fast tests of a mutant, the quickest are run, up to so much CPU in all, traced: what survives is run by all.
+BUDGET = 30.0
 MEMORY = 3 << 30
-#: So many calls of a function are followed in one test; what only a later one runs is not known to be run.
+#: A function is followed in one test until so many calls in a row run nothing new; what only a later one runs is not
+#: known to be run.
 CALLS = 8
 #: So many tests of a file are traced in one child.
-AT_ONCE = 80
+AT_ONCE = 20
 
 
 @dataclasses.dataclass
@@ -192,7 +199,10 @@ class Tracer:
         marks = self._map
 
         def line(frame: types.FrameType, event: str, _arg: object) -> Any:
-            marks[offset + (frame.f_lineno or 0)] = 1
+            place = offset + (frame.f_lineno or 0)
+            if not marks[place]:
+                marks[place] = 1
+                self._calls[key] = 0
             return line
 
         return line(frame, event, None)
@@ -277,10 +287,11 @@ def _traced(items: Sequence[pytest.Item], tracer: Tracer, folder: Path) -> str:
     return json.dumps(found)
 
 
-def _killer(items: Sequence[pytest.Item], folder: Path) -> str:
-    """A child's work: the first test that fails, or ``-``."""
+def _killer(items: Sequence[pytest.Item], folder: Path, seconds: dict[str, float]) -> str:
+    """A child's work: the first test that fails, or ``-``. Each is given ``seconds`` of CPU, and some more."""
     _own_folder(items[0].config, folder)
     for number, item in enumerate(items):
+        _bound(seconds[item.nodeid])
         if not _passes(item, items[number + 1] if number + 1 < len(items) else None):
             return item.nodeid
     return "-"
@@ -329,6 +340,68 @@ def exchange(mutant: Mutant, source: str, path: str) -> bool:
     return True
 
 
+def _named(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _named_at_import(node: ast.stmt) -> set[str]:
+    """What a statement names while its module is imported: not what the bodies of functions do."""
+    if isinstance(node, ast.FunctionDef):
+        return set().union(*map(_named, (node.args, *node.decorator_list)))
+    if isinstance(node, ast.ClassDef):
+        return set().union(*map(_named, (*node.bases, *node.decorator_list)), *map(_named_at_import, node.body))
+    return _named(node)
+
+
+@dataclasses.dataclass
+class Tables:
+    """What a mutant outside of functions changes: names of its module alone, and the lines that use them."""
+
+    #: Numbers of the statements to be run again, in their order.
+    statements: list[int]
+    names: set[str]
+    lines: frozenset[int]
+
+
+def tables_of(mutant: Mutant, source: str) -> Tables | None:
+    """The tables that a mutant changes; None where more depends on it than its module's functions."""
+    body = ast.parse(source).body
+    found = Tables([], set(), frozenset())
+    for number, node in enumerate(body):
+        own = node.lineno <= mutant.lines[0] <= (node.end_lineno or 0)
+        if not own and not found.names & _named_at_import(node):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        target = targets[0] if len(targets) == 1 and isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        if not isinstance(target, ast.Name) or not target.id.startswith("_"):
+            return None
+        found.statements.append(number)
+        found.names.add(target.id)
+    inside = (one for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) for one in ast.walk(node))
+    found.lines = frozenset(one.lineno for one in inside if isinstance(one, ast.Name) and one.id in found.names)
+    return found if found.lines else None
+
+
+def shared(file: str, names: Iterable[str]) -> bool:
+    """Whether another module of the collection has imported one of these from a file's module."""
+    own = sys.modules[module_of(file)]
+    others = [module for name, module in list(sys.modules.items()) if name.startswith(PACKAGE) and module is not own]
+    return any(vars(one).get(name, own) is vars(own)[name] for one in others for name in names)
+
+
+def exchange_tables(mutant: Mutant, tables: Tables, source: str, path: str) -> None:
+    """Make tables again, as a mutant has them, in their module and in the tests that have imported them."""
+    there = vars(sys.modules[module_of(mutant.file)])
+    old = {name: there[name] for name in tables.names}
+    body = tree_of(source, mutant.index).body
+    for number in tables.statements:
+        exec(compile(ast.Module([body[number]], []), path, "exec", dont_inherit=True), there)  # noqa: S102
+    for module in list(sys.modules.values()):
+        for name, value in old.items():
+            if getattr(module, "__dict__", {}).get(name, there) is value:
+                setattr(module, name, there[name])
+
+
 class _Finder(importlib.abc.MetaPathFinder):
     """Imports one module as a mutant of it."""
 
@@ -371,9 +444,20 @@ class Run:
         self._kept = kept
         self._jobs = jobs
         self._map: dict[str, Traced] = {}
+        self._killers: dict[str, str] = {}
 
     def results(self, said: Callable[[Result], None]) -> None:
         """Run all mutants; ``said`` is called with each result. Forks: what this process imports does not grow."""
+        killers = self._kept.with_name("killers.json")  # hints where to begin, nothing more
+        self._killers = json.loads(killers.read_text(encoding="utf-8")) if killers.exists() else {}
+
+        def noted(result: Result, tell: Callable[[Result], None] = said) -> None:
+            if "::" in result.killed_by:
+                self._killers[result.mutant.name] = result.killed_by
+                killers.write_text(json.dumps(self._killers), encoding="utf-8")
+            tell(result)
+
+        said = noted
         late = self._in_a_child(lambda: self._collected(said))
         if late:
             traced = pickle.loads(self._kept.read_bytes())["map"]
@@ -478,40 +562,58 @@ class Run:
             flush=True,
         )
 
-    def _tests_of(self, mutant: Mutant) -> list[str]:
-        """The fast tests that run a mutant, the quickest first; of a table's all that run its file."""
-        lines = set(mutant.lines)
+    def _tests_of(self, mutant: Mutant, lines: Iterable[int] | None) -> list[str]:
+        """The fast tests that run these lines, or anything of a mutant's file: what killed the like first, then the
+        quickest."""
+        wanted = None if lines is None else frozenset(lines)
+        place = mutant.name.split(" | ")[:2]
+        hints = [test for name, test in self._killers.items() if name.split(" | ")[:2] == place]
+        last = self._killers.get(mutant.name)
         found = [
-            (one.seconds, nodeid)
+            (nodeid != last, nodeid not in hints, one.seconds, nodeid)
             for nodeid, one in self._map.items()
             if one.passed
             and one.seconds <= FAST
-            and (lines & one.lines.get(mutant.file, frozenset()) if mutant.function else mutant.file in one.lines)
+            and (mutant.file in one.lines if wanted is None else wanted & one.lines.get(mutant.file, frozenset()))
         ]
-        return [nodeid for _seconds, nodeid in sorted(found)]
+        found.sort()
+        spent = itertools.accumulate(one[2] for one in found)
+        return [one[-1] for one, seconds in zip(found, spent, strict=True) if seconds <= BUDGET]
 
-    def _bounds(self, tests: Sequence[str]) -> float:
-        return 10 + 4 * sum(self._map[nodeid].seconds for nodeid in tests)
+    def _seconds(self, tests: Sequence[str]) -> dict[str, float]:
+        return {nodeid: self._map[nodeid].seconds for nodeid in tests}
 
     def _exchanged(self, items: Sequence[pytest.Item], said: Callable[[Result], None]) -> list[int]:
         by_name = {item.nodeid: item for item in items}
         children = Children(self._jobs, self._scratch / "mutants")
         late: list[int] = []
         for number, mutant in enumerate(self._mutants):
-            tests = self._tests_of(mutant)
+            source, path = self._sources[mutant.file], str(Path(mutant.file).resolve())
+            tables = None if mutant.function else tables_of(mutant, source)
+            if not mutant.function and (tables is None or shared(mutant.file, tables.names)):
+                late.append(number)
+                continue
+            tests = self._tests_of(mutant, tables.lines if tables else mutant.lines)
             if not tests:
                 said(Result(mutant, "", 0))
                 continue
             chosen = [by_name[nodeid] for nodeid in tests]
-            seconds = self._bounds(tests)
+            seconds = self._seconds(tests)
 
             def work(
-                folder: Path, mutant: Mutant = mutant, chosen: list[pytest.Item] = chosen, seconds: float = seconds
+                folder: Path,
+                mutant: Mutant = mutant,
+                tables: Tables | None = tables,
+                chosen: list[pytest.Item] = chosen,
+                seconds: dict[str, float] = seconds,
+                source: str = source,
+                path: str = path,
             ) -> str:
-                if not exchange(mutant, self._sources[mutant.file], str(Path(mutant.file).resolve())):
+                if tables:
+                    exchange_tables(mutant, tables, source, path)
+                elif not exchange(mutant, source, path):
                     return "anew"
-                _bound(seconds)
-                return _killer(chosen, folder)
+                return _killer(chosen, folder, seconds)
 
             def done(text: str, number: int = number, mutant: Mutant = mutant, tests: list[str] = tests) -> None:
                 if text == "anew":
@@ -519,24 +621,26 @@ class Run:
                 else:
                     said(Result(mutant, "" if text == "-" else text, len(tests)))
 
-            children.start(work, 20 + 10 * seconds, done)
+            children.start(work, 60 + 10 * sum(seconds.values()), done)
         children.wait()
         return late
 
     def _anew(self, mutants: Sequence[Mutant], said: Callable[[Result], None]) -> None:
         children = Children(self._jobs, self._scratch / "anew")
         for mutant in mutants:
-            tests = self._tests_of(mutant)
+            tests = self._tests_of(mutant, mutant.lines if mutant.function else None)
             if not tests:
                 said(Result(mutant, "", 0))
                 continue
-            seconds = 60 + self._bounds(tests)
+            seconds = self._seconds(tests)
 
-            def work(folder: Path, mutant: Mutant = mutant, tests: list[str] = tests, seconds: float = seconds) -> str:
+            def work(
+                folder: Path, mutant: Mutant = mutant, tests: list[str] = tests, seconds: dict[str, float] = seconds
+            ) -> str:
                 path = str(Path(mutant.file).resolve())
                 tree = tree_of(self._sources[mutant.file], mutant.index)
                 sys.meta_path.insert(0, _Finder(module_of(mutant.file), path, tree))
-                _bound(seconds)
+                _bound(60)
                 order = {nodeid: number for number, nodeid in enumerate(tests)}
                 found = ["-"]
 
@@ -545,7 +649,7 @@ class Run:
                         items = sorted(
                             (item for item in session.items if item.nodeid in order), key=lambda one: order[one.nodeid]
                         )
-                        found[0] = _killer(items, folder) if items else "imported"
+                        found[0] = _killer(items, folder, seconds) if items else "imported"
                         return True
 
                 status = pytest.main([*_OPTIONS, *sorted({one.split("::")[0] for one in tests})], plugins=[Loop()])
@@ -554,7 +658,7 @@ class Run:
             def done(text: str, mutant: Mutant = mutant, tests: list[str] = tests) -> None:
                 said(Result(mutant, "" if text == "-" else text, len(tests)))
 
-            children.start(work, 60 + 10 * seconds, done)
+            children.start(work, 180 + 10 * sum(seconds.values()), done)
         children.wait()
 
 
@@ -571,7 +675,6 @@ _OPTIONS = [
 
 
 def _bound(seconds: float) -> None:
-    """Bounds of CPU and memory for this process and what it forks."""
-    used = int(_cpu())
-    resource.setrlimit(resource.RLIMIT_CPU, (used + int(seconds) + 1, used + int(seconds) + 2))
+    """From now on so much CPU, four times over and some more, and memory, for this process and what it forks."""
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + 4 * seconds) + 10, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

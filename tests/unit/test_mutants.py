@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.mutation import mutants
 from tests.mutation.rooms import fast_tests, files_of
+from tests.mutation.runner import tables_of
 
 CHECKOUT = Path(__file__).parent.parent.parent
 SOURCE = '''"""Text."""
@@ -69,3 +71,37 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
     every = mutants.mutants_of("x.py", SOURCE)
     assert mutants.sample(every, 4, 1) == mutants.sample(list(reversed(every)), 4, 1)
     assert mutants.sample(every, 100, 1) == every
+
+
+TABLES = """_A = ("a", "b")
+_B = frozenset(_A)
+
+
+class C:
+    def f(self):
+        return 1 in _B
+
+    def g(self):
+        return 2
+"""
+
+
+def test_a_table_of_a_module_is_made_again_with_what_is_made_of_it() -> None:
+    tables = [tables_of(one, TABLES) for one in mutants.mutants_of("x.py", TABLES) if not one.function]
+    assert len(tables) == 4
+    for found in tables:
+        assert found is not None and (found.statements, found.names, found.lines) == ([0, 1], {"_A", "_B"}, {7})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        TABLES.replace("_A", "A"),  # others import it
+        TABLES.replace("self):", "self, of=_B):"),
+        TABLES.replace("C:", "C:\n    b = _B"),
+        TABLES.replace("C:", "C(_B):"),
+        TABLES.replace("_B\n\n    def g", "0\n\n    def g"),  # no function names it
+    ],
+)
+def test_what_more_depends_on_is_imported_anew(source: str) -> None:
+    assert tables_of(mutants.mutants_of("x.py", source)[0], source) is None

@@ -212,6 +212,10 @@ def test_a_chroot_shows_other_files(host: Host, line: str) -> None:
         ('[ "$WHO" = 8f3a99c0aa ] && java -jar /opt/ci/jenkins.war\ntrue\n', "'[ \"$WHO\" = ... ]'"),
         ("set -e\nfalse\njava -jar /opt/ci/jenkins.war\n", "the last command is 'false' (@:3)"),
         (
+            "set -e\nif [ -d /opt/ci ]; then\n  false\nfi\njava -jar /opt/ci/jenkins.war\n",
+            "the last command is 'false' (@:4), because '[ -d /opt/ci ]' (@:3) is true",
+        ),
+        (
             "# java -jar jenkins.war\nopt/ci/other -Dpassword=hunter2 --start\n",
             "the last command is 'opt/ci/other' (@:3)",
         ),

@@ -13,16 +13,20 @@ import ssl
 import subprocess
 import sys
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _client as client
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked as centers_asked
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import served as of_events
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import with_events
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import ask as of_toggle
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import with_served
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._controller import Controller, ControllerError
 
@@ -187,6 +191,62 @@ def test_the_permission_that_the_product_names_is_said_and_nothing_else(server: 
     assert "lacks the permission hudson.model.Hudson.Administer" in str(failed(lambda: one.get("/x")))
     server.say = lambda handler: answer(handler, 403, "", X_Required_Permission="##[error] <b>")
     assert str(failed(lambda: one.get("/x"))).endswith("lacks a permission")
+
+
+def _echo(handler: BaseHTTPRequestHandler, form: str) -> str:
+    """What a peer was sent, in a form in which it may come back."""
+    basic = str(handler.headers["Authorization"]).partition(" ")[2]
+    plain = base64.b64decode(basic).decode()
+    return {"token": TOKEN, "basic": basic, "both": plain, "quoted": urllib.parse.quote(plain, safe="")}[form]
+
+
+ECHOES: dict[str, Callable[[BaseHTTPRequestHandler, str], object]] = {
+    "status line": lambda handler, said: handler.wfile.write(f"HTTP/{said} 200 OK\r\n\r\n".encode()),
+    "no status line": lambda handler, said: handler.wfile.write(f"{said}\r\n\r\n".encode()),
+    "reason": lambda handler, said: handler.wfile.write(f"HTTP/1.1 500 {said}\r\n\r\n{said}".encode()),
+    "redirect": lambda handler, said: answer(handler, 302, said, Location=f"http://x.example.com/a/{said}/b"),
+    "redirect by name": lambda handler, said: answer(handler, 302, said, Location=f"http://{said}.example.com/"),
+    "login": lambda handler, said: answer(handler, 302, said, Location=f"/login/{said}?from={said}"),
+    "permission": lambda handler, said: answer(handler, 403, said, X_Required_Permission=said),
+    "chunk": lambda handler, said: handler.wfile.write(
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{said}\r\n".encode()
+    ),
+    "page": lambda handler, said: answer(handler, 200, ECHOED.format(said), Content_Type="text/html"),
+    "export": lambda handler, said: answer(handler, 200, f"unclassified: {{usageStatisticsCloudBees: '{said}'}}"),
+    "packed": lambda handler, said: answer(
+        handler, 200, gzip.compress(ECHOED.format(said).encode()), Content_Encoding="gzip"
+    ),
+}
+#: The page of the checkbox, its help and the list behind that in one.
+ECHOED = """<input type="checkbox" name="_.usageStatisticsCollected" checked><label>CloudBees {0}</label>
+<a helpURL="/descriptor/{0}.UsageStatisticsCloudBees/help/usageStatisticsCollected"></a><a href="/list?{0}">x</a>
+<table><tr><th>Name</th><th>Description</th></tr><tr><td>event {0}</td><td>of {0}</td></tr></table>"""
+
+
+@pytest.mark.parametrize("form", ["token", "basic", "both", "quoted"])
+@pytest.mark.parametrize("way", ECHOES)
+def test_what_a_peer_says_back_of_a_token_is_in_no_result(
+    server: Server, capfd: pytest.CaptureFixture[str], way: str, form: str
+) -> None:
+    server.say = lambda handler: ECHOES[way](handler, _echo(handler, form))
+    basic = base64.b64encode(f"jo:{TOKEN}".encode()).decode()
+    one = Client(server.url, "jo", TOKEN, None, True)
+    said: list[str] = []
+    for ask in (lambda: one.ask("/x", timeout=5), lambda: one.get("/x", timeout=5), lambda: one.json("/x", timeout=5)):
+        try:
+            said.append(repr(ask()))
+        except ClientError as error:
+            said.append(repr(error))
+    access = Access(server.url, "jo", TOKEN, "", True)
+    said += [repr(of_toggle(access, True)), repr(of_events(access)), *capfd.readouterr()]
+    for text in said:
+        assert TOKEN not in text and basic not in text and basic.rstrip("=") not in text, text
+    assert {one[2] for one in server.seen} == {"Basic " + basic}
+
+
+def test_a_short_password_does_not_blank_answers(server: Server) -> None:
+    server.say = lambda handler: answer(handler, 200, '{"a": "abc"}')
+    assert Client(server.url, "jo", "a", None, True).json("/x") == {"a": "abc"}
 
 
 def test_a_peer_that_drips_or_is_silent_is_left_behind(server: Server) -> None:

@@ -9,8 +9,10 @@ redirect is an answer: credentials go to the address that the inventory names, a
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
+import html
 import http.client
 import json
 import re
@@ -32,6 +34,8 @@ REQUEST_SECONDS = 30
 #: Bytes of an answer, where a question sets no limit of its own; bytes that are read of one that is no success.
 ANSWER_BYTES = 1 << 22
 ERROR_BYTES = 1 << 16
+#: What is shorter is not looked for in answers: it may be anything there. A token of the product has 34 characters.
+SHORTEST = 8
 _HEADERS = ("content-type", "location", "x-jenkins", "x-required-permission")
 _PERMISSION = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}\Z")
 _LOGIN = re.compile(r"/(?:login|securityRealm|oauth2?|saml2?|sso|cas|adfs)(?:[/?;]|\Z)", re.IGNORECASE)
@@ -85,6 +89,16 @@ def _without_secrets(url: str) -> str:
     return visible(f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else parts.path)[:300]
 
 
+def _forms(user: str, token: str) -> list[str]:
+    """How a peer may say back what it was sent, longest first."""
+    if not token:
+        return []
+    basic = base64.b64encode(f"{user}:{token}".encode("utf-8", "surrogateescape")).decode()
+    found = {token, basic, basic.rstrip("="), html.escape(token)}
+    found |= {urllib.parse.quote(text, safe="", errors="surrogateescape") for text in (token, basic)}
+    return sorted(found, key=len, reverse=True)
+
+
 _PR_SET_DUMPABLE = 4
 
 
@@ -117,6 +131,7 @@ class Client:
         name, _colon, password = ((found and found[2]) or "").partition(":")
         self._user = user or urllib.parse.unquote(name)
         self._token = token if user else token or urllib.parse.unquote(password)
+        self._forms = _forms(self._user, self._token)
         self._ca_file = ca_file or None
         self._is_readable = bool(self._token) and self._url.startswith("http://") and not allow_http
 
@@ -176,14 +191,14 @@ class Client:
                 body = answer.read(limit + 1)
                 if len(body) > limit:
                     raise ClientError(TOO_LARGE, f"{self._shown(path)} answers with more than {limit} bytes")
-                return Answer(answer.status, _headers_of(answer.headers), body)
+                return self._answer(answer.status, answer.headers, body)
         except urllib.error.HTTPError as error:
             with error:
                 try:
                     body = error.read(ERROR_BYTES)
                 except (OSError, ValueError, http.client.HTTPException):
                     body = b""  # the status says enough
-                return Answer(error.code, _headers_of(error.headers), body)
+                return self._answer(error.code, error.headers, body)
         except (OSError, ssl.SSLError, ValueError, http.client.HTTPException) as error:
             why = getattr(error, "reason", None) or error
             reason = visible(self._redacted(str(why)))[:500]  # may quote the peer
@@ -195,8 +210,19 @@ class Client:
                 ) from None
             raise ClientError(UNREACHABLE, f"{self.url} does not answer: {reason}") from None
 
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._token, "…") if self._token else text
+    def _answer(self, status: int, headers: Message, body: bytes) -> Answer:
+        """An answer without what it says back of the token: results and evidence are made of it."""
+        found = {name: self._redacted(str(headers[name]), SHORTEST)[:1000] for name in _HEADERS if headers.get(name)}
+        for form in self._forms:
+            if len(form) >= SHORTEST:
+                body = body.replace(form.encode("utf-8", "surrogateescape"), "…".encode())
+        return Answer(status, found, body)
+
+    def _redacted(self, text: str, shortest: int = 1) -> str:
+        for form in self._forms:
+            if len(form) >= shortest:
+                text = text.replace(form, "…")
+        return text
 
     def _shown(self, path: str) -> str:
         return self.url + visible(path.partition("?")[0])
@@ -271,7 +297,3 @@ class Client:
         if status == 503 and (_STARTING.search(answer.text) or "x-jenkins" in answer.headers):
             return ClientError(STARTING, f"{shown} answers 503: it is starting")
         return ClientError(STATUS, f"{shown} answers {status}")
-
-
-def _headers_of(headers: Message) -> dict[str, str]:
-    return {name: str(headers[name])[:1000] for name in _HEADERS if headers.get(name)}

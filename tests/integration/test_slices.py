@@ -78,8 +78,8 @@ class Controller:
         """A command of ansible-runner."""
         return [str(BIN / "python"), "-m", "ansible_runner", *words]
 
-    def start(self, job: int, hosts: list[str], *limit: str) -> subprocess.Popen[bytes]:
-        """Hand a job to a worker, which begins with nothing but what is sent to it."""
+    def start(self, job: int, hosts: list[str], variables: dict[str, Any], *limit: str) -> subprocess.Popen[bytes]:
+        """Hand a job to a worker, which begins with nothing but what is sent to it: ``variables`` are the job's own."""
         private = self.folder / f"job{job}"
         (private / "project").mkdir(parents=True)
         shutil.copytree(self.inventory(hosts), private / "inventory")
@@ -94,6 +94,7 @@ class Controller:
                 }
             )
         )
+        (private / "env/extravars").write_text(json.dumps(variables))
         with open(private / "sent", "wb") as sent:
             subprocess.run(
                 self.runner(
@@ -141,6 +142,12 @@ class Controller:
                 env=self.environment,
             )
 
+    def of_slice(self, job: int) -> dict[str, Any]:
+        """The report of a job on itself, among what came back."""
+        document: dict[str, Any] = json.loads((self.kept / f"artifacts/{job}/telemetry/audit.json").read_text())
+        validate(document)
+        return document
+
     def report(self) -> tuple[dict[str, Any], str, list[str]]:
         """One report of all that was kept, what the playbook said, and the hosts that it names for the next audit."""
         reports = self.folder / "reports"
@@ -180,15 +187,36 @@ def wait(condition: Any, seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
+def of_number(number: int) -> dict[str, Any]:
+    """The variables of a job whose slice has its number, also where it is started again."""
+    return {"telemetry_slice": {"number": number + 1, "of": len(SLICES), "job": "round 1"}}
+
+
+def of_workflow(number: int) -> dict[str, Any]:
+    """Those of AWX: no slice has its number, all of them are in one workflow job, and what is started again is not."""
+    job = {"awx_job_template_name": "telemetry", "awx_job_id": 100 + number}
+    if number < len(SLICES):
+        job.update(awx_workflow_job_id=41, awx_workflow_job_name="telemetry")
+    return {**job, "telemetry_slice": {"of": len(SLICES)}}
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing", "note"),
+    [
+        (of_number, [LOST + 1], "slice 2 of 3 of round 1 has left no manifest: its hosts are here by older evidence, "),
+        (of_workflow, None, "1 of 3 slices of AWX workflow job 41 have left no manifest; which of them, nobody says: "),
+    ],
+    ids=["numbered", "awx"],
+)
 def test_a_slice_whose_worker_is_killed_is_named_and_made_good_by_another_run(
-    fleet: Fleet, runner: Path, tmp_path: Path
+    fleet: Fleet, runner: Path, tmp_path: Path, variables: Any, missing: list[int] | None, note: str
 ) -> None:
     controller = Controller(fleet, tmp_path, runner)
     workers: dict[int, subprocess.Popen[bytes]] = {}
     fleet.shell(HELD, "systemctl kill --signal=STOP --kill-who=main ssh.service")
     try:
         for number, part in enumerate(SLICES):
-            workers[number] = controller.start(number, list(part))
+            workers[number] = controller.start(number, list(part), variables(number))
         filed = controller.node(LOST) / f"artifacts/{LOST}/telemetry/evidence/{SLICES[LOST][0]}.json"
         wait(filed.exists)
         assert workers[LOST].poll() is None, "it is in the middle: the other host has not answered"
@@ -209,11 +237,19 @@ def test_a_slice_whose_worker_is_killed_is_named_and_made_good_by_another_run(
     assert again == list(SLICES[LOST]), said
     assert {item["verdict"] for item in document["hosts"] if item["host"] in again} == {"unknown"}
     lost = f"the run {controller.kept}/artifacts/{LOST} has left no evidence, and has not ended"
-    assert [note for note in document["notes"] if note.startswith(lost)], document["notes"]
+    assert [said for said in document["notes"] if said.startswith(lost)], document["notes"]
+    assert [said for said in document["notes"] if said.startswith(note)], document["notes"]
+    told = document["slices"]
+    assert (told["of"], told["ended"], told["missing"]) == (3, 2, missing)
+    for number in set(workers) - {LOST}:
+        own = controller.of_slice(number)
+        assert [item["host"] for item in own["hosts"]] == list(SLICES[number]) and own["slice"]["of"] == 3
+        assert own["vanished"] == [] and "coverage" not in own, "of a slice alone nobody knows that"
     assert "no evidence that counts, of 2 hosts: " in said
     before = {item["host"]: item for item in document["hosts"] if item["host"] not in again}
 
-    worker = controller.start(7, HOSTS, "--limit", ",".join(again))
+    number = LOST if missing else 7
+    worker = controller.start(7, HOSTS, variables(number), "--limit", ",".join(again))
     try:
         worker.wait(120)
     finally:
@@ -221,6 +257,8 @@ def test_a_slice_whose_worker_is_killed_is_named_and_made_good_by_another_run(
     controller.take(7)
     document, said, again = controller.report()
     assert again == [], said
+    assert document["slices"]["ended"] == 3 and not document["slices"]["missing"]
+    assert not [said for said in document["notes"] if "left no manifest" in said]
     assert [item["host"] for item in document["hosts"]] == HOSTS
     assert sum(document["totals"].values()) == len(HOSTS)
     for item in document["hosts"]:

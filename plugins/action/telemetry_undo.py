@@ -128,7 +128,7 @@ class ActionModule(Carrier):
         problems = list(refused)
         after = self._survey(arguments, variables)
         # By what is owed, not by what was put back now: an undo before this one may have been killed before the reload.
-        units = [one["path"] for one in undone if one["reason"] is None and is_unit(one["path"])]
+        units = [one["path"] for one in undone if (one["changed"] or not one["reason"]) and is_unit(one["path"])]
         owed = any(entry["daemon_reload_owed"] for entry in (after.get("state") or {}).get("installations", []))
         if units and owed and arguments["daemon_reload"] and not self._task.check_mode:
             reloaded = self.by_module(*RELOAD, variables)

@@ -157,8 +157,15 @@ undone:
       description: The backup of what was there.
       type: str
     reason:
-      description: Why it was left as it is; null where it was put back, or is as before that run.
+      description:
+        - Why it was left as it is; null where it was put back, or is as before that run.
+        - Where it was put back all the same, what is not certain, such as whether that outlasts a power cut.
       type: str
+doubts:
+  description: What is not certain of a file that was put back, such as whether that outlasts a power cut.
+  returned: where there is any doubt, and O(restore=true)
+  type: list
+  elements: str
 restored:
   description: The backup that was put back; null where O(since) or O(of_run) found none.
   returned: when O(restore=true)
@@ -235,6 +242,8 @@ def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
             else:
                 done = store.restore(path, params["backup"], check=check)
             result.update(changed=done.changed, restored=done.source, kept=done.backup)
+            if store.doubts:
+                result["doubts"] = store.doubts
     except Refused as error:
         return {"failed": True, "msg": str(error)}
     return result

@@ -314,7 +314,10 @@ def failure_of(said: str, let_in: bool = False) -> Failure | None:
         return None  # what it said was looked at then
     text = "\n".join(_lines(said))
     patterns = [(pattern, one) for pattern, one in _PATTERNS if not let_in or one.answered or one.kind == "account"]
-    return next((one for pattern, one in patterns if pattern.search(text)), None)
+    found = next((one for pattern, one in patterns if pattern.search(text)), None)
+    if found is not None and not let_in and found.kind not in ("way", *_MAY_BE_CUT) and _CUT_OFF.search(text):
+        return of_kind("broken")  # so it was there: the other words are what a program of the host's own has said
+    return found
 
 
 def explained(said: str, failure: Failure | None = None) -> str:
@@ -350,6 +353,12 @@ _CUT = re.compile(
     re.IGNORECASE,
 )
 _MAY_BE_CUT = ("broken", "closed")
+#: What it says of a connection into which it had let us, at the beginning of a line.
+_CUT_OFF = re.compile(
+    r"^(client_loop: |read from remote host |connection to \S+ closed by remote host"
+    r"|timeout, server \S+ not responding)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def was_there(said: str) -> bool:

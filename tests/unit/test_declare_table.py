@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare, _writing
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 
 UNIT = "/etc/systemd/system/%s.service"
 TEXT = (
@@ -191,3 +194,63 @@ def test_a_folder_that_was_made_for_a_drop_in_goes_with_it(tmp_path: Path, monke
     done = declared(host)
     assert done.refused and not (host.root / own[1:]).exists()
     assert not (host.root / own[1:]).parent.exists()
+
+
+def failing_for(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """A disk that reports an error when the folder of these files is to outlast a power cut."""
+    real = _writing.sync_folder
+
+    def sync(place: Any) -> None:
+        if place.name in names:
+            raise OSError(errno.EIO, "bad disk")
+        real(place)
+
+    monkeypatch.setattr(_writing, "sync_folder", sync)
+
+
+def test_what_was_written_is_said_where_it_may_not_last(two: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing_for(monkeypatch, "jenkins-a.service")
+    done = declared(two)
+    assert two.read(A) == two.read(B) == TEXT % f" {FLAG}"
+    assert done.changed and [edit["path"] for edit in done.files] == [A, B] and len(done.backups) == 2
+    assert [diff["before_header"] for diff in done.diffs] == [A, B]
+    (said,) = done.refused
+    assert "jenkins-a.service: it was written (backup: " in said and said.endswith("is not certain: bad disk")
+    assert _manual.entry_of(said) == "edit-not-kept"
+    assert declared(two).refused == [] and not declared(two).changed
+
+
+def test_what_was_put_back_is_back_also_where_that_may_not_last(two: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not be said that it could not be put back."""
+    failing_for(monkeypatch, "jenkins-a.service", "jenkins-b.service")
+    monkeypatch.setattr(_declare, "_wrong", lambda *_given: "jenkins-a")
+    done = declared(two)
+    assert two.read(A) == two.read(B) == TEXT % ""
+    assert not done.changed and done.files == [] and done.backups == []
+    assert done.refused[0].endswith("the old bytes are back")
+    assert len(done.refused) == 5, "each write and each return is in doubt"
+
+
+@pytest.mark.parametrize("of_all", [False, True], ids=["of one", "of all together"])
+def test_what_could_not_be_put_back_is_said_and_is_on_record(
+    two: Host, monkeypatch: pytest.MonkeyPatch, of_all: bool
+) -> None:
+    real = _declare.replace
+
+    def replace(path: str, expected: Any, content: Any, *more: Any) -> Any:
+        if path.endswith("jenkins-a.service") and expected == TEXT % f" {FLAG}":
+            raise Refused(f"{path}: no")
+        return real(path, expected, content, *more)
+
+    monkeypatch.setattr(_declare, "replace", replace)
+    if of_all:
+        monkeypatch.setattr(_declare, "_wrong", lambda *_given: "jenkins-a")
+    else:
+        monkeypatch.setattr(_declare._live, "same_vectors", lambda *_given: False)
+    done = declared(two)
+    assert (two.read(A), two.read(B)) == (TEXT % f" {FLAG}", TEXT % "")
+    assert done.changed and [diff["before_header"] for diff in done.diffs] == [A]
+    (edit,) = done.files
+    assert (edit["path"], edit["before"], edit["after"]) == (A, digest(TEXT % ""), digest(TEXT % f" {FLAG}"))
+    assert done.backups == [edit["backup"]] and Path(str(edit["backup"])).read_text() == TEXT % ""
+    assert "the old bytes could not be put back: " in done.refused[0]

@@ -271,6 +271,14 @@ def test_an_answer_that_is_none(status: int, stdout: str, stderr: str) -> None:
         (255, "sudo: unable to resolve host ci1: Name or service not known\nKilled", True),
         (255, "ssh: Could not resolve hostname ci1: Name or service not known", False),
         (255, "ssh: connect to host ci1 port 22: Connection refused", False),
+        # Cut off, and before that the last words of something that a login shell runs.
+        (255, "git@git.example: Permission denied (publickey).\nclient_loop: send disconnect: Broken pipe", True),
+        (255, "ssh: connect to host git port 22: Connection refused\nTimeout, server ci1 not responding.", True),
+        (255, "sudo: a password is required\nConnection to ci1 closed by remote host.", True),
+        (255, "Host key verification failed.\nRead from remote host ci1: Connection reset by peer", True),
+        # It was not cut off: a word is no sentence of ssh's, and the way's own end is that of the way.
+        (255, "motd: client_loop: is down\nci1: Permission denied (publickey).", False),
+        (255, "Connection to jump closed by remote host.\nConnection closed by UNKNOWN port 65535", True),
         (5, "ansible@ci1: Permission denied, please try again.", False),  # sshpass
         (1, "This account is currently not available.", False),  # nologin, the login shell of it
         (1, "ssh: connect to host proxy port 22: Connection refused\nsudo: a password is required", False),

@@ -226,6 +226,23 @@ def test_what_could_not_be_put_back_is_said_and_is_on_record(cm: Host, monkeypat
     assert (cm.root / "etc/casc/a.yaml").stat().st_mtime == 1000, "its time as well"
 
 
+def test_what_was_written_is_said_where_it_may_not_last(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    cm.write(XML, xml("true"))
+    real = _writing.sync_folder
+
+    def sync(place: Any) -> None:
+        if place.path.endswith(XML):
+            raise OSError(5, "bad disk")
+        real(place)
+
+    monkeypatch.setattr(_writing, "sync_folder", sync)
+    found = told(cm)
+    assert found["changed"] and [one["path"] for one in found["files"]] == [XML] and len(found["backup_files"]) == 1
+    (said,) = found["toggle_refused"]
+    assert "it was written (backup: " in said and said.endswith("is not certain: bad disk")
+    assert of(cm)["on_disk"]["collected"] is False
+
+
 def test_where_it_is_not_so_afterwards_and_stays(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     path = cm.write(XML, xml("true"))
 
@@ -838,6 +855,42 @@ def test_an_edit_accounts_for_what_it_was_to_set_alone(
     acts = [act for act in map(act_of, found) if act is not None]
     change = drift.Change(entry_of(None, False), entry_of(None, True))
     assert drift._toggled(change, acts) is corrective
+
+
+@pytest.mark.parametrize(
+    ("before", "acts", "expected"),
+    [
+        (entry_of(None, False), [drift.Act(frozenset(["/h/on_disk"]), None, False, "disabled")], "corrective"),
+        (entry_of(False, True), [drift.Act(frozenset(["/h/declared"]), None, False, "disabled")], "corrective"),
+        (entry_of(None, False), [drift.Act(None, None, False, "disabled")], "corrective"),
+        # It was not right before: then it is what we are for.
+        (entry_of(None, True), [drift.Act(frozenset(["/h/on_disk"]), None, False, "disabled")], None),
+        (entry_of(True, False), [drift.Act(frozenset(["/h/declared", "/h/on_disk"]), None, False, "disabled")], None),
+        (entry_of("unknown", False), [drift.Act(frozenset(["/h/on_disk"]), None, False, "disabled")], None),
+        # Nobody knows whether we had to; it was another file; the flag alone; nobody.
+        (entry_of(None, False), [drift.Act(frozenset(["/h/on_disk"]), None, True, "disabled")], None),
+        (entry_of(None, False), [drift.Act(frozenset(["/h/other"]), None, False, "disabled")], None),
+        (entry_of(None, False), [drift.Act(frozenset(["/h/on_disk"]), "disabled")], None),
+        (entry_of(None, False), [], None),
+    ],
+)
+@pytest.mark.parametrize("toggle", ["disabled", "unmanaged", None])
+def test_what_we_had_to_put_right_again_somebody_has_changed(
+    before: dict[str, Any], acts: list[drift.Act], expected: str | None, toggle: str | None
+) -> None:
+    """As of the flag, although the evidence is as before."""
+    policy = {"desired": "disabled", "connectivity": "ignored", "waiver": None, "toggle": toggle}
+
+    def evidence(one: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"policy": {**policy, **more}, "state": {"host": {}, "installations": [one]}}
+
+    after = entry_of(before["toggle"]["declared"]["collected"] and False, False)
+    found = drift.drift_of(evidence(before), evidence(after), acts)
+    assert found == (expected if toggle == "disabled" else None)
+    # Whoever brings what a new policy wants.
+    assert drift.drift_of(evidence(before, toggle="enabled"), evidence(after), acts) == "intended"
+    by_hand = drift.drift_of(evidence(entry_of(None, True), toggle="enabled"), evidence(entry_of(None, False)))
+    assert by_hand == ("intended" if toggle == "disabled" else "corrective")
 
 
 class Record(Tally):

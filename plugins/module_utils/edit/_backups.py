@@ -97,7 +97,7 @@ class Undone(NamedTuple):
     after: Optional[bytes]  # what is there now; None: no file
     source: Optional[str]  # the copy that was put back
     backup: Optional[str]  # of what was there before
-    reason: Optional[str]  # why it was left as it is, and who stands in the way; None where it is as before that run
+    reason: Optional[str]  # why it was left as it is, or what is not certain; None where it is as before that run
 
 
 class _Kept(NamedTuple):
@@ -130,6 +130,7 @@ class Store(Keeper):
         self.days = days
         self._place: Optional[str] = None
         self._made: List[Tuple[str, str, Optional[bytes]]] = []  # real path, record, what the record was
+        self.doubts: List[str] = []  # of what was written, whether it outlasts a power cut
 
     # -- the place --------------------------------------------------------------------------------
 
@@ -586,8 +587,10 @@ class Store(Keeper):
                         )
                     )
                 after = None if first.sha256 is None else self._content(place.path, first)
+                known = len(self.doubts)
                 done = self._back(path, place, first, True, check)
-                return Undone(shown, done.changed, now, after, done.source, done.backup, None)
+                doubt = "; ".join(self.doubts[known:]) or None
+                return Undone(shown, done.changed, now, after, done.source, done.backup, doubt)
         except Refused as error:
             return Undone(shown, False, now, now, None, None, str(error))
         except OSError as error:
@@ -617,7 +620,7 @@ class Store(Keeper):
             if not check and there:
                 with opened(place, place.name) as now:
                     copy = exchange(place, now, None, lambda _to: None, self if keep else None)
-                settle(path, place, copy)
+                settle(path, place, copy, self.doubts)
                 return Restored(True, None, copy)
             return Restored(there, None, None)
         source = "%s/%s" % (self.folder_of(place.path), kept.name)
@@ -636,14 +639,15 @@ class Store(Keeper):
         if not there:
             if not check:
                 owner = owner_for(place, dress)
-                create(path, place, content, lambda to: put_on(path, dress, to), self if keep else None, owner)
+                keeper = self if keep else None
+                create(path, place, content, lambda to: put_on(path, dress, to), keeper, owner, self.doubts)
             return Restored(True, source, None)
         with opened(place, place.name) as now:
             same = now.content == content and dress_of(now.descriptor) == dress
             if check or same:
                 return Restored(not same, source, None)
             copy = exchange(place, now, content, lambda to: put_on(path, dress, to), self if keep else None)
-        settle(path, place, copy)
+        settle(path, place, copy, self.doubts)
         return Restored(True, source, copy)
 
     def _content(self, real: str, kept: _Kept) -> bytes:

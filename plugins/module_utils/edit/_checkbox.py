@@ -117,7 +117,7 @@ def set_all(
     done = done._replace(restart_required=list(dict.fromkeys(done.restart_required + late)))
     if done.backups and not check:
         store.prune()
-    return done, refused
+    return done, refused + store.doubts
 
 
 def _with(done: Declared, steps: Sequence[_Step], copies: Dict[str, Optional[str]]) -> Declared:
@@ -328,7 +328,7 @@ def _written(
     for step in steps:
         try:
             status = os.lstat(step.real)
-            copies[step.path] = replace(step.real, step.old, step.new, store)
+            copies[step.path] = replace(step.real, step.old, step.new, store, None, store.doubts)
         except (Refused, OSError) as error:
             left, failed = _put_back(writes, store)
             if left:
@@ -349,7 +349,7 @@ def _put_back(writes: Sequence[Tuple[_Step, os.stat_result]], store: Store) -> T
     failed: List[str] = []
     for step, status in reversed(writes):
         try:
-            replace(step.real, step.new, step.old, None, status)
+            replace(step.real, step.new, step.old, None, status, store.doubts)
             with Lock(step.real):
                 store.forget(step.real)
         except (Refused, OSError) as error:

@@ -40,6 +40,14 @@ LIMIT_MOVED = 200
 _LOOKS = 3
 
 
+class _NotKept(Refused):
+    """An edit that was taken back; ``left`` is what of it could not be, the last of a file first."""
+
+    def __init__(self, message: str, left: Sequence["_Write"]) -> None:
+        super().__init__(message)
+        self.left = left
+
+
 class Declared(NamedTuple):
     """What ``declare`` did, or would do."""
 
@@ -112,7 +120,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         ]:
             continue
         try:
-            diff = _give_to_root(files, path, unit, check)
+            diff = _give_to_root(files, path, unit, check, store.doubts)
         except Refused as error:
             held.add(path)
             refused.append(str(error))
@@ -157,16 +165,14 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
                 files = files.anew()
                 reached = evaluate(definition, files)
                 if reached.verdict != desired or not _live.same_vectors(on_disk, reached):
-                    raise Refused(
-                        _undone(
-                            definition.name,
-                            store,
-                            writes,
-                            "the next start would be %s%s"
-                            % (reached.verdict, " (%s)" % reached.reason if reached.reason else "")
-                            if reached.verdict != desired
-                            else "more than the flag would be another",
-                        )
+                    raise _undone(
+                        definition.name,
+                        store,
+                        writes,
+                        "the next start would be %s%s"
+                        % (reached.verdict, " (%s)" % reached.reason if reached.reason else "")
+                        if reached.verdict != desired
+                        else "more than the flag would be another",
                     )
                 done[definition.name] = writes
             for path, (old, new) in planned.files.items():
@@ -182,6 +188,13 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         except Refused as error:
             refused.append(str(error))
             files = files if check else files.anew()  # what was written was put back
+            for write in error.left if isinstance(error, _NotKept) else ():
+                if write.path not in edited or edited[write.path]["after"] != checksum(write.new):
+                    backups.extend(filter(None, [write.backup]))
+                    edit = {"path": write.path, "before": checksum(write.old), "backup": write.backup}
+                    edited.setdefault(write.path, edit)["after"] = checksum(write.new)
+                    diffs.append(describe(write.path, write.old, write.new, switch.option))
+                    changed = True
         except OSError as error:
             refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
             files = files if check else files.anew()
@@ -192,17 +205,18 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     wrong = _wrong(before, after, desired, done)
     if wrong is not None:
         # What was right for one installation is not for another: a file that both read.
-        refused.append(
-            _undone(
-                wrong,
-                store,
-                [write for writes in done.values() for write in writes],
-                "it or another installation would get more than the flag, or not the flag",
-            )
+        back = _undone(
+            wrong,
+            store,
+            [write for writes in done.values() for write in writes],
+            "it or another installation would get more than the flag, or not the flag",
         )
-        written = {write.path for writes in done.values() for write in writes}
+        refused.append(str(back))
+        written = {write.path for writes in done.values() for write in writes} - {write.path for write in back.left}
         diffs = [diff for diff in diffs if diff["before_header"] not in written]
         backups = [backup for backup in backups if os.path.lexists(native(backup))]
+        for write in reversed(back.left):
+            edited[write.path]["after"] = checksum(write.new)
         edited = {path: edit for path, edit in edited.items() if path not in written}
         changed = bool(edited)
         after = looked(files.anew())
@@ -216,7 +230,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         changed,
         diffs,
         backups,
-        refused,
+        refused + store.doubts,
         document,
         _owing(after, desired, names),
         before.files.root == "/" and any(one["daemon_reload_owed"] for one in document["installations"]),
@@ -448,7 +462,7 @@ def _disturbed(files: HostFiles, paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _give_to_root(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:
+def _give_to_root(files: HostFiles, path: str, unit: str, check: bool, doubts: List[str]) -> Optional[Dict[str, str]]:
     """Give a drop-in of ours to root where it is not root's alone, and say so; None where it is.
 
     It becomes another file with the same bytes: who has the old one open can go on writing to that alone.
@@ -475,7 +489,7 @@ def _give_to_root(files: HostFiles, path: str, unit: str, check: bool) -> Option
         check_write(real)
     else:
         limits.write()
-        replace(real, content, content)
+        replace(real, content, content, None, None, doubts)
     return describe_mended(path, owner_and_mode(status), "uid 0, gid 0, mode 0644")
 
 
@@ -510,31 +524,36 @@ def _written(files: HostFiles, planned: Plan, store: Store, backup: bool) -> Lis
             status = os.stat(real) if old is not None else None
             folder = os.path.dirname(real)
             made = folder if old is None and make_folder(folder) else None
-            kept = replace(real, old, new, store if backup else None)
+            kept = replace(real, old, new, store if backup else None, None, store.doubts)
             writes.append(_Write(path, real, old, new, status, bytewise(kept) if kept else None, made))
     except (Refused, OSError) as error:
         if writes:
-            raise Refused(_undone(str(error), store, writes, "the other files of this edit stay as they were"))
+            raise _undone(str(error), store, writes, "the other files of this edit stay as they were")
         raise
     return writes
 
 
-def _undone(name: str, store: Store, writes: Sequence[_Write], reason: str) -> str:
+def _undone(name: str, store: Store, writes: Sequence[_Write], reason: str) -> _NotKept:
     """Put the old bytes back, with owner, mode and times as before, and take our new backups away; says so."""
     failed: List[str] = []
+    left: List[_Write] = []
     for write in reversed(writes):
         try:
-            replace(write.real, write.new, write.old, None, write.status)
+            replace(write.real, write.new, write.old, None, write.status, store.doubts)
+        except (Refused, OSError) as error:
+            left.append(write)
+            failed.append(str(error))
+            continue
+        try:
             with Lock(write.real):
                 store.forget(write.real)
             if write.folder is not None:
                 os.rmdir(write.folder)
         except (Refused, OSError) as error:
             failed.append(str(error))
-    return "%s: after the edit %s; %s" % (
-        name,
-        reason,
-        "the old bytes are back" if not failed else "and the old bytes could not be put back: " + "; ".join(failed),
+    told = "the old bytes are back" if not left else "and the old bytes could not be put back"
+    return _NotKept(
+        "%s: after the edit %s; %s" % (name, reason, ": ".join([told] + ["; ".join(failed)] * bool(failed))), left
     )
 
 

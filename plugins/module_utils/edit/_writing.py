@@ -576,15 +576,22 @@ def changed_meanwhile(path: str) -> Refused:
     return Refused("%s: somebody else changed it meanwhile (nothing was changed); run again" % path)
 
 
-def settle(path: str, place: Place, kept: Optional[str]) -> None:
-    """Make what was done outlast a power cut; it is done, so an error must not say otherwise."""
+def settle(path: str, place: Place, kept: Optional[str], doubts: Optional[List[str]] = None) -> None:
+    """Make what was done outlast a power cut; it is done, so an error must not say otherwise.
+
+    It is added to ``doubts``, where there are any to keep, by whoever says what was written; else it is raised.
+    """
     try:
         sync_folder(place)
     except OSError as error:
-        raise Refused(
-            "%s: it was written%s, but whether that outlasts a power cut is not certain: %s"
-            % (path, " (backup: %s)" % kept if kept else "", error.strerror)
+        doubt = "%s: it was written%s, but whether that outlasts a power cut is not certain: %s" % (
+            path,
+            " (backup: %s)" % kept if kept else "",
+            error.strerror,
         )
+        if doubts is None:
+            raise Refused(doubt)
+        doubts.append(doubt)
 
 
 class Opened:
@@ -629,13 +636,14 @@ def replace(
     content: Optional[str],
     keeper: Optional[Keeper] = None,
     was: Optional[os.stat_result] = None,
+    doubts: Optional[List[str]] = None,
 ) -> Optional[str]:
     """Replace, create or remove a file in one step, so that at any moment the old or the new one is there.
 
     ``expected`` is what the file must still hold (None: it must not exist), ``content`` what it shall hold
     (None: it is removed), both Latin-1. A new file is root's, 0644. ``was`` is the status of a file whose bytes come
-    back. ``keeper`` records the change, and keeps a copy of what was there: its path is returned. Raises
-    :class:`Refused`.
+    back. ``keeper`` records the change, and keeps a copy of what was there: its path is returned. ``doubts``: see
+    :func:`settle`. Raises :class:`Refused`.
     """
 
     def dated(descriptor: int) -> None:
@@ -660,7 +668,7 @@ def replace(
                 refuse_unless_roots(path, place)
             clean(place)
             if expected is None:
-                create(path, place, new or b"", fresh, keeper)
+                create(path, place, new or b"", fresh, keeper, None, doubts)
                 return None
             with opened(place, place.name) as now:
                 if now.content != expected.encode("latin-1"):
@@ -669,7 +677,7 @@ def replace(
                     _refuse_what_others_wrote(path, place, now.status)
                 dress = dress_of(now.descriptor)  # with our own rights, which see all of it
                 kept = exchange(place, now, new, dressed, keeper)
-            settle(path, place, kept)
+            settle(path, place, kept, doubts)
             return kept
     except OSError as error:
         raise Refused(explain(path, error))
@@ -691,6 +699,7 @@ def create(
     dress: Callable[[int], None],
     keeper: Optional[Keeper] = None,
     owner: Optional[Tuple[int, int]] = None,
+    doubts: Optional[List[str]] = None,
 ) -> None:
     """Make a file that is not there yet, with the rights of its ``owner``. Raises :class:`Refused`, OSError."""
     if keeper is not None:
@@ -703,7 +712,7 @@ def create(
         if isinstance(error, FileExistsError):
             raise Refused("%s: somebody else made it meanwhile (nothing was changed); run again" % path)
         raise
-    settle(path, place, None)
+    settle(path, place, None, doubts)
 
 
 def exchange(

@@ -54,9 +54,13 @@ def drift_of(before: Mapping[str, Any] | None, after: Mapping[str, Any], acts: S
         was, desired = before["policy"]["desired"], after["policy"]["desired"]
         came, went, both = _paired(before["state"], after["state"])
         obeyed = desired if was != desired else None
-        if came or went or any(_by_hand(change, acts, obeyed) for change in both):
+        toggle = after["policy"].get("toggle")
+        new = toggle if before["policy"].get("toggle") != toggle else None
+        if came or went or any(_by_hand(change, acts, obeyed) or _toggled(change, acts, new) for change in both):
             return "corrective"
         if was == desired and any(_was_put_right(change, acts, was) for change in both):
+            return "corrective"
+        if new is None and any(_toggle_was_put_right(change, acts, toggle) for change in both):
             return "corrective"
     return "intended" if policy else None
 
@@ -119,13 +123,12 @@ def _by_hand(change: Change, acts: Sequence[Act], obeyed: str | None) -> bool:
     return (
         any(before.get(key) != after.get(key) for key in _BUILD)
         or any(_setting(before, key, after) for key in _SETTINGS)
-        or _toggled(change, acts)
         or bool(_events_between(before, after))
     )
 
 
-def _toggled(change: Change, acts: Sequence[Act]) -> bool:
-    """Whether somebody else turned CloudBees' own checkbox, in any of its places."""
+def _toggled(change: Change, acts: Sequence[Act], obeyed: Any = None) -> bool:
+    """Whether somebody else turned CloudBees' own checkbox, in any of its places; ``obeyed`` as in `_by_hand`."""
     was, now = ((entry.get("toggle") or {}) for entry in change)
     set_by_us = [
         place.get("collected")
@@ -138,6 +141,8 @@ def _toggled(change: Change, acts: Sequence[Act]) -> bool:
     for name in ("declared", "on_disk", "served"):
         pair = [(places.get(name) or {}).get("collected") for places in (was, now)]
         if all(isinstance(value, bool) for value in pair) and pair[0] != pair[1]:
+            if obeyed in KNOWN and pair[1] is (obeyed == "enabled"):
+                continue
             if pair[1] not in set_by_us and (name == "declared" or pair[1] != promised):
                 return True
     return False
@@ -256,6 +261,19 @@ def _touched(entries: Iterable[Mapping[str, Any]], act: Act) -> bool:
 def _explained(change: Change, acts: Sequence[Act]) -> bool:
     """Whether an act of ours accounts for what an installation's files say now."""
     return any(_touched(change, act) and act.desired in (None, change.after["on_disk"]) for act in acts)
+
+
+def _toggle_was_put_right(change: Change, acts: Sequence[Act], wanted: Any) -> bool:
+    """The same of CloudBees' own checkbox, where what decides it was as it is ``wanted``."""
+    places = [entry.get("toggle") or {} for entry in change]
+    decides = [(places[0].get(name) or {}).get("collected") for name in ("declared", "on_disk")]
+    if wanted not in KNOWN or (decides[1] if decides[0] is None else decides[0]) is not (wanted == "enabled"):
+        return False
+    files = {one["file"] for names in places for one in names.values() if one.get("file")}
+    return any(
+        not act.attempt and act.toggle == wanted and (act.paths is None or not act.paths.isdisjoint(files))
+        for act in acts
+    )
 
 
 def _was_put_right(change: Change, acts: Sequence[Act], desired: str) -> bool:

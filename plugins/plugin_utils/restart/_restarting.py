@@ -20,6 +20,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
@@ -755,6 +756,7 @@ class Restarting(Carrier):
             elif answer.get("changed"):
                 restored.append(path)
                 sources.append((path, answer.get("restored")))
+                problems += map(visible, answer.get("doubts") or [])
         self._record(roll_backs_of(sources))
         trouble = "".join(f"; {problem}" for problem in problems)
         if not restored:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import in_a_sentence, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import (
     OPERATIONS_CENTERS,
@@ -71,7 +71,7 @@ class ActionModule(LocalAction):
             given = _said_in_inventory(variables["hostvars"], hosts)
         result = ledger.reconcile(found.hosts, answers, names, _expected(given))
         slice_ = self.slice(arguments["slice"])
-        limit = self.limit(variables, slice_)
+        limit = self.limit(variables, slice_, hosts)
         if limit is not None:
             result = ledger.of_a_part(result, limit)
         path = folder / f"{arguments['name']}.json"
@@ -95,7 +95,7 @@ class ActionModule(LocalAction):
         }
         if unmet and arguments["fail"]:
             answer.update(failed=True, msg=answer["unmet"])
-        return answer
+        return in_a_sentence(answer, "path")
 
 
 def _said_in_inventory(hostvars: Any, hosts: Sequence[str]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _said_in_inventory(hostvars: Any, hosts: Sequence[str]) -> dict[str, Any]:
     return {
         host: hostvars[host]["telemetry_installations"]
         for host in hosts
-        if "telemetry_installations" in (hostvars.raw_get(host) or {})
+        if host in hostvars and "telemetry_installations" in (hostvars.raw_get(host) or {})
     }
 
 

@@ -19,6 +19,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import (
     cut,
     first,
     for_programs,
+    in_a_sentence,
     most_rows,
     named,
     show,
@@ -189,8 +190,9 @@ class ActionModule(LocalAction):
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Collect, write, show, judge."""
         self._slice = self.slice(arguments["slice"])
-        self._limit = self.limit(variables, self._slice)
-        report, lacking = self._report(arguments, variables)
+        hosts = arguments["hosts"] if arguments["hosts"] is not None else variables["groups"]["all"]
+        self._limit = self.limit(variables, self._slice, hosts)
+        report, lacking = self._report(arguments, variables, hosts)
         folder = reports_folder(arguments["reports_dir"])
         paths = {
             name: str(folder / f"{arguments['name']}{_formats.FORMATS[name][0]}")
@@ -282,9 +284,12 @@ class ActionModule(LocalAction):
             result["unmet_hosts"]["localhost"] = "; ".join(filter(None, [said, visible(short)]))
         result["held"] = held_of(result["unmet_hosts"], result["unmet"], arguments["fail_hosts"])
         result["hold"] = hold(result["held"], variables.get("ansible_play_hosts") or [])
+        inventory = self._task.get_variable_manager()._inventory
+        if "localhost" in result["held"] and not inventory.get_hosts("localhost", ignore_restrictions=True):
+            result["hold"] = []  # no play has it where --limit does not name it: then the first host fails for all
         if result["unmet"] and arguments["fail"]:
             result.update(failed=True, msg=result["unmet"])
-        return result
+        return in_a_sentence(result, "report", "totals", "ansible_stats")
 
     def _file(self, folder: Path, report: Report, arguments: dict[str, Any], variables: dict[str, Any]) -> Path:
         """Write the manifest of this run."""
@@ -304,11 +309,10 @@ class ActionModule(LocalAction):
                     found[head[:3]] = head
         return list(found.values())
 
-    def _report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> tuple[Report, Sequence[str]]:
+    def _report(
+        self, arguments: dict[str, Any], variables: dict[str, Any], hosts: Sequence[str]
+    ) -> tuple[Report, Sequence[str]]:
         """All that the formats show, and the hosts of which there is no evidence that counts."""
-        hosts = arguments["hosts"]
-        if hosts is None:
-            hosts = variables["groups"]["all"]
         reports = reports_folder(arguments["reports_dir"])
         folders = [Path(folder) for folder in arguments["evidence_dirs"] or [reports / "evidence"]]
         try:

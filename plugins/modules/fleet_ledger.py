@@ -60,7 +60,10 @@ options:
     type: str
     default: ledger
   fail:
-    description: Whether to fail where O(min_coverage) is not met.
+    description:
+      - Whether to fail where O(min_coverage) is not met.
+      - As Ansible writes all that a task which fails returns on the terminal, such a one returns its sentence and
+        RV(path) alone; the rest is there with C(-v), under ansible-runner, and with a callback for programs.
     type: bool
     default: true
 seealso:
@@ -89,30 +92,30 @@ coverage:
   description:
     - C(audited) and C(known) controllers, C(percent) (null where it is not known), the same of
       C(operations_centers), and C(reasons) for what is not known.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: dict
 ghosts:
   description: Controllers that are known and were not audited.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: str
 strangers:
   description: Installations that were audited and that no operations center has, as host and installation.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: str
 renamed:
   description: Names that are of one controller.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: list
 unexpected:
   description: Hosts that do not run what O(expected) says.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: str
 unmet:
   description: Why O(min_coverage) makes the task fail; empty where it does not.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: str
 """

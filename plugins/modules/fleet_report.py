@@ -104,6 +104,9 @@ options:
     description:
       - Whether to fail where O(fail_on) says so. Ansible passes over the statistics of a task that fails; without it
         what follows may fail, each host of RV(hold) with what RV(held) says of it, or a task with RV(unmet).
+      - As Ansible writes all that a task which fails returns on the terminal, such a one returns its sentence,
+        RV(report) and RV(totals) alone; the rest is there with C(-v), under ansible-runner, and with a callback for
+        programs.
     type: bool
     default: true
   fail_hosts:
@@ -146,7 +149,7 @@ report:
   sample: reports/audit.json
 reports:
   description: Path of each report by its format.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: dict
   sample: {json: reports/audit.json, html: reports/audit.html}
 totals:
@@ -157,22 +160,22 @@ coverage:
   description:
     - How much of what operations centers have was audited, with C(audited), C(known), C(percent) and who is missing.
       Null in a report on a part of the inventory.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: dict
 table:
   description: The table that is printed, by its lines; at most 40 of each of its parts, but with C(-v).
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: str
 unmet:
   description: Why O(fail_on) makes the task fail; empty where it does not.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: str
 unmet_hosts:
   description:
     - The hosts for which O(fail_on) makes the task fail, each with its verdict and the reasons in one line.
     - What is said of hosts that have V(vanished) stands under C(localhost).
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: dict
   sample: {cm1: "violation: cloudbees-core-cm: the flag is not in its launch configuration; run enforce"}
 hold:
@@ -181,30 +184,30 @@ hold:
       Ansible ends a run where every host of a play has failed.
     - Empty where the policy is met, where O(fail_hosts) is not wanted, and where a name cannot be chosen by itself,
       such as C(a,b). Then RV(unmet) is left to fail with.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: str
 held:
   description:
     - The hosts of RV(unmet_hosts) that are to fail, each with what it fails with. By O(fail_hosts) all of them, none,
       or one for all.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: dict
 missing:
   description: The hosts of which there is no evidence that counts; their verdict is V(unknown).
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: str
 retry:
   description:
     - The file that names RV(missing), for C(--limit @FILE); O(name) and C(.retry). None where nothing is missing,
       where a name chooses other hosts too, and with O(this_run).
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: str
   sample: reports/report.retry
 notes:
   description: What could not be read, times in the future, and evidence of hosts that were not asked for.
-  returned: always
+  returned: where the task does not fail, see O(fail)
   type: list
   elements: str
 """

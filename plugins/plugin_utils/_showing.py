@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ansible import constants as C
 from ansible.utils.display import Display
@@ -43,6 +44,16 @@ def for_programs() -> bool:
 def under_runner() -> bool:
     """Whether ansible-runner runs Ansible (AWX, navigator): it takes each result by itself, and nobody reads along."""
     return bool(os.environ.get("AWX_ISOLATED_DATA_DIR"))
+
+
+def in_a_sentence(result: dict[str, Any], *kept: str) -> dict[str, Any]:
+    """The result of a task that has failed as people read it: its sentence, and what is ``kept`` of the rest.
+
+    Ansible writes all of such a result on the terminal. A program, and ``-v``, has the whole.
+    """
+    if not result.get("failed") or for_programs() or under_runner() or Display().verbosity:
+        return result
+    return {key: value for key, value in result.items() if key in ("changed", "failed", "msg", *kept)}
 
 
 def how_far(task: str, done: int, total: int, violations: int, elapsed: float) -> str:

@@ -144,6 +144,24 @@ def test_the_ledger_of_a_part_names_nobody_who_is_in_another(reports: Path, more
         assert [one["name"] for one in document["controllers"]] == ["a"]
 
 
+@pytest.mark.parametrize(
+    "more", [("-e", "telemetry_hosts=all"), ("-e", "telemetry_hosts=a.*,b.*"), ("--limit", "all"), ("--limit", "*")]
+)
+@pytest.mark.parametrize("playbook", ["ledger", "report"])
+def test_all_of_the_inventory_is_no_part_whatever_words_choose_it(
+    reports: Path, playbook: str, more: tuple[str, ...]
+) -> None:
+    with serving(controller("a"), controller("b")) as center:
+        token = "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"
+        centers = [{"url": center.url, "user": USER, "token": token, "allow_http": True}]
+        given: dict[str, Any] = {"telemetry_operations_centers": centers, "telemetry_fail_on": []}
+        code, printed, document = run(reports, playbook, *more, **given)
+        assert code == 0, printed
+        assert document["coverage"]["percent"] == 50
+        code, printed, _document = run(reports, playbook, *more, **given, telemetry_min_coverage=51)
+        assert code == 2 and "telemetry_min_coverage is 51 %" in printed
+
+
 AWX_SLICE = {
     "awx_job_id": 12,
     "awx_workflow_job_id": 11,

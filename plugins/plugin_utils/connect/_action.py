@@ -8,7 +8,7 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
@@ -87,9 +87,14 @@ class LocalAction(Action):
         except ValueError as error:
             raise AnsibleActionFail(f"slice (telemetry_slice): {error}") from error
 
-    def limit(self, variables: dict[str, Any], slice_: Slice | None) -> str | None:
-        """Which part of the inventory this run is about, where whoever started it said so."""
+    def limit(self, variables: dict[str, Any], slice_: Slice | None, hosts: Sequence[str]) -> str | None:
+        """Which part of the inventory this run is about, where whoever started it said so.
+
+        None where these ``hosts``, and those of the play, are all of it, whatever words chose them.
+        """
         chosen = load_extra_vars(self._loader).get("telemetry_hosts")
         limit = variables.get("ansible_limit") or (None if chosen is None else self._templar.template(chosen))
-        parts = [visible(str(limit))] if limit else []
+        everywhere = set(variables["groups"]["all"])
+        is_all = everywhere <= set(hosts) and everywhere <= set(variables.get("ansible_play_hosts_all") or ())
+        parts = [visible(str(limit))] if limit and not is_all else []
         return "; ".join([*parts, *([slice_.words()] if slice_ else [])]) or None

@@ -12,7 +12,8 @@ import pytest
 from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare, _writing
-from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import _merged, declare
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 
@@ -66,6 +67,8 @@ def test_only_the_named_ones_are_edited(two: Host) -> None:
     assert two.read(A) == TEXT % ""
     with pytest.raises(Refused, match=r"not installed here: x \(installed: jenkins-a, jenkins-b\)"):
         declared(two, names=["jenkins-a", "x"])
+    with pytest.raises(Refused, match=r"not installed here: y, x \(installed: jenkins-a, jenkins-b\)"):
+        declared(two, names=["y", "jenkins-a", "x"])
     assert two.read(A) == TEXT % ""
 
 
@@ -83,6 +86,13 @@ def test_check_mode_says_the_same_and_writes_nothing(two: Host) -> None:
     assert foreseen.changed and foreseen.backups == []
     assert [{**edit, "backup": None} for edit in foreseen.files] == [{**edit, "backup": None} for edit in done.files]
     assert foreseen.diffs == done.diffs
+
+
+@pytest.mark.parametrize("run", ["", "20261127T120000Z-0123abcd"])
+def test_the_run_is_on_record_where_it_has_a_name(two: Host, run: str) -> None:
+    declared(two, **({"run": run} if run else {}))
+    (kept,) = Store(str(two.root)).records(str(two.root) + A)
+    assert [edit["run"] for edit in kept.edits] == [run]
 
 
 def test_without_backups_none_is_kept(two: Host) -> None:
@@ -254,3 +264,14 @@ def test_what_could_not_be_put_back_is_said_and_is_on_record(
     assert (edit["path"], edit["before"], edit["after"]) == (A, digest(TEXT % ""), digest(TEXT % f" {FLAG}"))
     assert done.backups == [edit["backup"]] and Path(str(edit["backup"])).read_text() == TEXT % ""
     assert "the old bytes could not be put back: " in done.refused[0]
+
+
+def test_what_ended_between_the_edits_of_two_properties_is_not_in_the_state(two: Host) -> None:
+    done = declared(two, check=True)
+    ((gone, stays), clock) = done.document["installations"], {"name": "x"}
+    more = done._replace(document={**done.document, "installations": [{**stays, "switches": [clock]}]})
+    assert [one["name"] for one in (gone, stays)] == ["jenkins-a", "jenkins-b"]
+    (left,) = _merged(done, more, False).document["installations"]
+    assert (left["name"], left["switches"]) == ("jenkins-b", [clock])
+    both = _merged(done, more, True).document["installations"]
+    assert [(one["name"], one["switches"]) for one in both] == [("jenkins-a", []), ("jenkins-b", [clock])]

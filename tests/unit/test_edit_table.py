@@ -7,6 +7,8 @@ from hostroot import DEB_HEAD, FLAG, Host
 from wherever import wherever
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import edit
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _backups
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import plan
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
 
 ON = FLAG.replace("=true", "=false")
@@ -347,3 +349,15 @@ def test_our_drop_in_takes_one_more_line_and_keeps_the_others(host: Host) -> Non
     host.write(OWN, '[Service]\nEnvironment="OTHER=1"\n')
     assert host.declare("disabled") == [OWN]
     assert host.read(OWN) == f'[Service]\nEnvironment="OTHER=1"\nEnvironment="JAVA_OPTS=-Da=b {FLAG}"\n'
+
+
+def test_backups_count_among_what_a_launcher_reads_where_they_are_kept(host: Host) -> None:
+    """It reads whatever lies in our folder: a copy of the old file there would win over the edit."""
+    path = "/etc/default/jenkins"
+    host.write(path, "JAVA_OPTS=-Xmx1g\n")
+    folder = _backups.kept_at(host.files, path)[0].rpartition("/")[0].replace("%", "%%")
+    host.write(UNIT, f"[Service]\nExecStart={JAVA}\nEnvironmentFile={path}\nEnvironmentFile=-{folder}/*\n")
+    definition, outcome = host.only()
+    assert list(plan(definition, host.files, outcome, host.live(), "disabled").files) == [path]
+    kept = plan(definition, host.files, outcome, host.live(), "disabled", backup=True)
+    assert path not in kept.files

@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -368,6 +369,25 @@ def test_what_is_not_sure_is_left_with_the_reason(cm: Host, lay: Any, words: lis
         assert not [word for word in words if word not in said], said
         assert _manual.entry_of(said) == "toggle-not-set"
         assert not found["changed"] and not found.get("failed") and files(cm) == before
+
+
+def test_on_this_machine_a_checkout_is_looked_for_up_to_its_root() -> None:
+    place = Path("/var/lib" if os.access("/var/lib", os.W_OK) else Path.home())
+    with tempfile.TemporaryDirectory(prefix="cbops-toggle-", dir=place) as folder:
+        path = Path(folder, "jenkins.yaml")
+        path.write_text(casc("true"))
+        step = _checkbox._of_code(HostFiles("/"), "/nonexistent", str(path), False)
+        assert (step.path, step.real, step.old, step.new) == (str(path), str(path), casc("true"), casc("false"))
+        Path(folder, ".git").touch()  # as a worktree has it
+        with pytest.raises(_checkbox.NotSet, match="is a checkout"):
+            _checkbox._of_code(HostFiles("/"), "/nonexistent", str(path), False)
+
+
+@pytest.mark.parametrize("value", ['"tr\\\n      ue"', "|-\n      true", '"${X}"', "{a: b}", "[true]"])
+def test_what_became_no_plain_word_meanwhile_is_left(cm: Host, value: str) -> None:
+    cm.write(HOME + "/jenkins.yaml", casc(value))
+    with pytest.raises(_checkbox.NotSet, match="its value is no plain word; "):
+        _checkbox._of_code(cm.files, HOME, HOME + "/jenkins.yaml", False)
 
 
 def test_it_is_nobodys_business_by_default(cm: Host) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +96,62 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def test_the_stand_in_answers_as_jenkins_does(product: Product) -> None:
+    """Otherwise what is tested with it shows nothing: login, crumbs bound to their session, permissions, exports."""
+    product.is_told(toggle="false", password="boss:pass word", core="true")
+
+    def asked(path: str, method: str = "GET", who: str = "", **headers: str) -> tuple[int, str, Any]:
+        request = urllib.request.Request(product.url + path, method=method)  # noqa: S310
+        if who:
+            request.add_header("Authorization", "Basic " + base64.b64encode(who.encode()).decode())
+        for name, value in headers.items():
+            request.add_header(name.replace("_", "-"), value)
+        opener = urllib.request.build_opener(Stays())
+        try:
+            with opener.open(request, timeout=20) as answer:
+                found = answer.status, answer.read().decode(), answer.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                found = error.code, error.read().decode(), error.headers
+        assert found[2]["X-Jenkins"]
+        return found
+
+    export, boss = "/manage/configuration-as-code/export", "boss:pass word"
+    assert asked(export, who=boss)[0] == 405
+    assert asked(export, "POST")[0] == 403 and asked(export, "POST", "boss:wrong")[0] == 401
+    status, text, _headers = asked(export, "POST", boss)
+    assert (status, "No valid crumb" in text) == (403, True)
+    crumbs = [asked("/crumbIssuer/api/json", who=boss) for _number in range(2)]
+    sessions = [one[2]["Set-Cookie"].partition(";")[0] for one in crumbs]
+    words = [json.loads(one[1])["crumb"] for one in crumbs]
+    assert json.loads(crumbs[0][1])["crumbRequestField"] == "Jenkins-Crumb" and len({*sessions, *words}) == 4
+    assert asked(export, "POST", boss, Cookie=sessions[0], Jenkins_Crumb=words[1])[0] == 403, "of another session"
+    assert asked(export, "POST", boss, Jenkins_Crumb=words[0])[0] == 403, "of no session"
+    for own in (
+        asked(export, "POST", boss, Cookie=sessions[1], Jenkins_Crumb=words[1]),
+        asked(export, "POST", READER),
+        asked("/core-casc-export", who=ADMIN),
+    ):
+        assert own[0] == 200 and "PRIVATE KEY" in own[1] and "PLANTEDcredential" in own[1]
+    assert asked("/core-casc-export", who=READER)[2]["X-Required-Permission"].endswith("CasC.Administer")
+    assert "CloudBees CI (Client Controller) " in asked("/whoAmI")[1]
+    assert json.loads(asked("/whoAmI/api/json")[1])["authenticated"] is True
+    assert 'disabled="true"' in asked("/manage/configure", who=READER)[1], "a reader's form"
+    assert 'disabled="true"' not in asked("/manage/configure", who=ADMIN)[1]
+    product.is_told(markup="login")
+    assert asked("/manage/configure")[0] == 302 and asked("/manage/configure")[2]["Location"].startswith("/login?from=")
+    product.is_told(markup="starting")
+    status, text, _headers = asked("/manage/configure", who=ADMIN)
+    assert (status, "Starting Jenkins" in text) == (503, True)
+
+
+class Stays(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        """Never."""
 
 
 @pytest.mark.parametrize("toggle", ["true", "false"])

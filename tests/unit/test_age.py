@@ -42,6 +42,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import (
     _formats,
     _intoto,
     _junit,
+    _manual,
     _sources,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
@@ -246,6 +247,52 @@ def test_of_folders_all_from_the_future_the_worse_counts(tmp_path: Path) -> None
         _fleet(tmp_path / name, {"cm1": verdict}, NOW + datetime.timedelta(seconds=seconds))
     folders = [tmp_path / name / "evidence" for name in ("one", "other")]
     assert read_evidence(folders, ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts[0].verdict == "violation"
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("known", "undated", "verdict"),
+    [
+        ("compliant", "violation", "violation"),
+        ("violation", "compliant", "violation"),
+        ("compliant", "restart_pending", "unknown"),
+        ("compliant", "compliant", "compliant"),
+    ],
+)
+def test_a_folder_of_which_nobody_tells_the_time_may_be_the_newer_one(
+    tmp_path: Path, known: str, undated: str, verdict: str, reverse: bool
+) -> None:
+    _fleet(tmp_path / "one", {"cm1": known}, NOW - datetime.timedelta(days=1))
+    _fleet(tmp_path / "other", {"cm1": undated}, NOW)
+    shutil.rmtree(tmp_path / "other/runs")
+    folders = [tmp_path / name / "evidence" for name in (("other", "one") if reverse else ("one", "other"))]
+    found = read_evidence(folders, ["cm1"], None, fleetmaker.AT, 3 * DAY)
+    assert [host.verdict for host in found.hosts] == [verdict]
+    (note,) = [note for note in found.notes if "tells the time" in note]
+    assert note.endswith("so the worse verdict counts: cm1")
+
+
+@pytest.mark.parametrize("what", ["damaged", "gone", "of another schema", "the folder is gone"])
+@pytest.mark.parametrize(("days", "verdict"), [(1, "unknown"), (3, "compliant")])
+def test_what_was_lost_is_not_made_good_by_what_is_older(tmp_path: Path, what: str, days: int, verdict: str) -> None:
+    """The last run has seen something that nobody can read any more; a green before that is no answer."""
+    _fleet(tmp_path / "one", {"cm1": "compliant"}, NOW - datetime.timedelta(days=2))
+    _fleet(tmp_path / "other", {"cm1": "violation"}, NOW - datetime.timedelta(days=days))
+    path = path_of(tmp_path / "other/evidence", "cm1")
+    if what == "gone":
+        path.unlink()
+    elif what == "the folder is gone":
+        shutil.rmtree(path.parent)
+    else:
+        path.write_text("{" if what == "damaged" else "{}")
+    for folders in (["one", "other"], ["other", "one"]):
+        found = read_evidence([tmp_path / name / "evidence" for name in folders], ["cm1"], None, fleetmaker.AT, 3 * DAY)
+        (host,) = found.hosts
+        assert host.verdict == verdict
+        assert list(found.missing) == (["cm1"] if verdict == "unknown" else [])
+        if verdict == "unknown":
+            assert "what else there is of it is older, from 2026-11-21" in host.reasons[0]
+            assert _manual.entry_of(host.reasons[0])
 
 
 def _waived(folder: Path, until: str) -> None:

@@ -19,6 +19,7 @@ import schemas
 from ansible_collections.cbops.telemetry.plugins.action.fleet_report import hold, name_again
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._formats import FORMATS
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -127,6 +128,46 @@ def test_where_it_is_not_wanted_the_run_fails_once(tmp_path: Path) -> None:
     assert done.returncode == 2
     (said,) = failed(done).values()
     assert re.match(r"policy is not met, or not proven, on \d of 8 hosts: ", said)
+
+
+@pytest.mark.parametrize(
+    ("name", "of_all", "of_one", "same"),
+    [
+        ("telemetry_max_age", 3, "never", False),
+        ("telemetry_max_age", None, "never", False),
+        ("telemetry_max_age", None, "72h", True),
+        ("telemetry_max_age", "{{ 3 if inventory_hostname == 'b' else 9 }}", None, False),
+        ("telemetry_fail_on", None, [], False),
+        ("telemetry_fail_on", ["violation", "unknown"], "unknown,violation", True),
+        ("telemetry_min_coverage", 90, 0, False),
+        ("telemetry_newer_than", "1 h", "1 h", True),
+    ],
+)
+def test_no_host_decides_for_all_how_they_are_judged(
+    tmp_path: Path, name: str, of_all: Any, of_one: Any, same: bool
+) -> None:
+    """A report takes it of its first host: old evidence of a fleet would count, because a test machine's may."""
+    fleetmaker.make(tmp_path, 0, runs=1, hosts=("a", "b"))
+    for folder, file, value in (("group_vars", "all", of_all), ("host_vars", "a", of_one)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{file}.json").write_text(json.dumps({} if value is None else {name: value}))
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {"a": {}, "b": {}}}}))
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, "cbops.telemetry.report"]
+        + ["-e", f"telemetry_reports_dir={tmp_path}"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+    )
+    said = f"no host was touched: what counts for the whole fleet is not the same for all of its hosts: {name}: "
+    assert (said in done.stdout) is not same, done.stdout + done.stderr
+    assert (tmp_path / "report.json").exists() is same
+    assert _manual.entry_of(said) == "not-one-for-the-fleet"
 
 
 @pytest.mark.parametrize("more", [(), ("-v",)])

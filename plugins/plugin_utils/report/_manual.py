@@ -52,6 +52,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("no-hosts", r"The inventory has no hosts that match"),
     Entry("variables-encrypted", r"encrypted variables cannot be read|the variables of .* cannot be read"),
     Entry("waivers-not-valid", r"waivers that are not valid"),
+    Entry("not-one-for-the-fleet", r"is not the same for all of its hosts"),
     Entry("facts-as-policy", r"set by facts of the host itself|facts of the host .* would set"),
     Entry(
         "policy-not-valid", r"policy is not valid|the policy of .* is not valid|its variables cannot be (resolved|used)"
@@ -65,7 +66,10 @@ ENTRIES: tuple[Entry, ...] = (
         r"(evidence|plan|report|found out) cannot be written|history cannot be kept|manifest is not signed"
         r"|attestation is not signed",
     ),
-    Entry("no-evidence", r"no evidence was filed|its evidence file .* (is damaged|cannot be judged)|holds no evidence"),
+    Entry(
+        "no-evidence",
+        r"no evidence was filed|its evidence file .* (is damaged|is gone|cannot be judged)|holds no evidence",
+    ),
     Entry("evidence-not-verified", r"problems: |no file of allowed signers"),
     Entry("vanished", r"vanished"),
     Entry("drift-corrective", r"^drift: corrective"),

@@ -315,8 +315,10 @@ def read_evidence(
     lacking, unsure = [], []
     pool: dict[Any, Any] = {}
     for host in hosts:
-        every, reason = _all_of(read_folders, host, at, pool)
+        every, reason, lost = _all_of(read_folders, host, at, pool)
         best = _best(every, at, max_age if filed is None else None)
+        if best is not None and lost is not None and best.age is not None and _later(lost, best.collected_at):
+            best, reason = None, f"{reason} (of {lost}; what else there is of it is older, from {best.collected_at})"
         one, counts = _counting(host, best, reason, newer_than, at)
         if not counts:
             lacking.append(host)
@@ -328,7 +330,7 @@ def read_evidence(
             one = _as_this_run_filed(one, filed[host])
         found.append(one)
         if best is not None and len(every) > 1:
-            unsure += [other for other in every if other.age is None and other.collected_at]
+            unsure += [other for other in every if other.age is None]
     notes += _about_the_future(read_folders, found, at)
     notes += _about_the_order(unsure, at)
     notes += _about_clocks(found)
@@ -375,17 +377,24 @@ def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str
 
 
 def _about_the_order(unsure: Sequence[Host], at: str) -> list[str]:
-    """What must be said where several folders have evidence of a host, and some of it is from the future."""
-    if not unsure:
-        return []
-    names = list(dict.fromkeys(one.host for one in unsure))
-    return [
-        f"of {len(names)} hosts several folders have evidence, some of it by its own time, up to "
-        f"{max(str(one.collected_at) for one in unsure)}, from the future (it is {at}; a clock is or was wrong): "
-        "whether that is the newest is not known, so the worse verdict counts, and what is more than a day ahead is "
-        "left out: "
-        f"{named(names)}"
-    ]
+    """What must be said where several folders have evidence of a host, and some is from the future or of no time."""
+    notes = []
+    ahead = [one for one in unsure if one.collected_at]
+    names = list(dict.fromkeys(one.host for one in ahead))
+    if names:
+        notes.append(
+            f"of {len(names)} hosts several folders have evidence, some of it by its own time, up to "
+            f"{max(str(one.collected_at) for one in ahead)}, from the future (it is {at}; a clock is or was wrong): "
+            "whether that is the newest is not known, so the worse verdict counts, and what is more than a day ahead "
+            f"is left out: {named(names)}"
+        )
+    names = list(dict.fromkeys(one.host for one in unsure if not one.collected_at))
+    if names:
+        notes.append(
+            f"of {len(names)} hosts several folders have evidence, and of some of it no manifest and no journal tells "
+            f"the time: whether that is the newest is not known, so the worse verdict counts: {named(names)}"
+        )
+    return notes
 
 
 def _about_clocks(hosts: Sequence[Host]) -> list[str]:
@@ -405,17 +414,25 @@ def _later(one: str | None, other: str | None) -> bool:
     return first is not None and (second is None or first > second)
 
 
-def _all_of(folders: Sequence[_Folder], host: str, at: str, pool: dict[Any, Any]) -> tuple[list[Host], str]:
-    """All evidence of a host, and why there is none. ``pool`` is what documents have in common."""
+def _all_of(folders: Sequence[_Folder], host: str, at: str, pool: dict[Any, Any]) -> tuple[list[Host], str, str | None]:
+    """All evidence of a host, why there is none, and from when the last is that is lost, by what runs say of it.
+
+    ``pool`` is what documents have in common.
+    """
     every = []
     reason = "no evidence was filed for it: its tasks failed or were not run"
+    lost: str | None = None
     for folder in folders:
         path = path_of(folder.evidence, host)
-        if path.name not in (folder.names or ()):
-            continue
-        document, sha256 = read_with_digest(path)
+        document, sha256 = read_with_digest(path) if path.name in (folder.names or ()) else (None, "")
         if document is None or not sound(document, host):
-            reason = f"its evidence file {path.name} is damaged or of another schema"
+            when = _moment_of((folder.seen(host, sha256) or {}).get("collected_at"))
+            is_there = path.name in (folder.names or ())
+            if is_there:
+                reason = f"its evidence file {path.name} is damaged or of another schema"
+            if when is not None and not _later(when, at) and (lost is None or _later(when, lost)):
+                lost = when
+                reason = reason if is_there else f"its evidence file {path} is gone"
             continue
         seen: Mapping[str, Any] = folder.seen(host, sha256) or document
         clock = _moment_of(seen.get("host_clock"))
@@ -433,17 +450,19 @@ def _all_of(folders: Sequence[_Folder], host: str, at: str, pool: dict[Any, Any]
                 events_changed=tuple(seen.get("events_changed") or ()),
             )
         )
-    return every, reason
+    return every, reason, lost
 
 
 def _best(every: Sequence[Host], at: str, limit: float | None) -> Host | None:
     """What counts of all the evidence of a host: the newest.
 
-    What is from the future may be newer than the rest or not, so of that and the newest of the rest the worse counts.
-    Not what is more than a day ahead, where there is another: a wrong clock would be believed for years.
+    What is from the future, or of no time, may be newer than the rest or not, so of that and the newest of the rest the
+    worse counts. Not what is more than a day ahead, where there is another: a wrong clock would be believed for years.
     """
     past = max((one for one in every if one.age is not None), key=lambda one: -(one.age or 0), default=None)
-    ahead = [one for one in every if one.age is None and one.collected_at and _ahead(one.collected_at, at) <= MOST_OFF]
+    ahead = [
+        one for one in every if one.age is None and (not one.collected_at or _ahead(one.collected_at, at) <= MOST_OFF)
+    ]
     if past is None:
         return min(ahead or every, key=_badness, default=None)
     is_old = limit is not None and past.age is not None and past.age > limit

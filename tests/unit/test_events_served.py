@@ -204,6 +204,40 @@ def test_what_a_product_lists(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
+    ("location", "mark"),
+    [
+        ("/jenkins/details/?all=1", "seen"),
+        ("details/?all=1", "seen"),
+        ("{url}/details/?all=1", "seen"),
+        ("/jenkins/details/", "unknown"),
+        ("/jenkins/more/?all=1", "unknown"),
+        ("http://evil.example/jenkins/details/?all=1", "unknown"),
+        ("//evil.example/jenkins/details/?all=1", "unknown"),
+        ("/jenkins/details/../x/?all=1", "unknown"),
+        ("http://[", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_a_page_is_followed_to_itself_with_a_slash_and_nowhere_else(server: Server, location: str, mark: str) -> None:
+    listed = server.pages["/jenkins/details?all=1"]
+    server.pages.update(dict.fromkeys(("/jenkins/details/?all=1", "/jenkins/more/?all=1", "/jenkins/x/?all=1"), listed))
+    server.pages["/jenkins/details?all=1"] = (302, "", {"Location": location.format(url=server.url)})
+    found = served(Access(server.url, "auditor", TOKEN, None, True))
+    assert found["mark"] == mark and len(server.asked) == (4 if mark == "seen" else 3)
+    server.pages["/jenkins/details/?all=1"] = (302, "", {"Location": "/jenkins/details/?all=1"})
+    assert served(Access(server.url, "auditor", TOKEN, None, True))["mark"] == "unknown", "a circle"
+
+
+def test_an_older_core_has_its_page_elsewhere(server: Server) -> None:
+    server.pages["/jenkins/configure"] = server.pages.pop("/jenkins/manage/configure")
+    assert served(Access(server.url, "auditor", TOKEN, None, True))["mark"] == "seen"
+    server.pages["/jenkins/configure"] = (403, "", {})
+    assert "lacks the permission Overall/SystemRead" in served(Access(server.url, "a", TOKEN, None, True))["reason"]
+    server.pages["/jenkins/configure"] = (404, "", {})
+    assert "/manage/configure answers 404" in served(Access(server.url, "a", TOKEN, None, True))["reason"]
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda pages: pages.clear(), "answers 404"),

@@ -244,6 +244,16 @@ def test_what_a_peer_says_back_of_a_token_is_in_no_result(
     assert {one[2] for one in server.seen} == {"Basic " + basic}
 
 
+def test_an_older_core_has_its_export_elsewhere(server: Server) -> None:
+    def say(handler: BaseHTTPRequestHandler) -> None:
+        found = (handler.command, handler.path) == ("POST", "/configuration-as-code/export")
+        text = "unclassified: {usageStatisticsCloudBees: {usageStatisticsCollected: false}}"
+        answer(handler, 200 if found else 404, text if found else "")
+
+    server.say = say
+    assert of_toggle(Access(server.url, "jo", TOKEN, "", True)) == ({"collected": False, "mark": "export"}, "")
+
+
 def test_a_short_password_does_not_blank_answers(server: Server) -> None:
     server.say = lambda handler: answer(handler, 200, '{"a": "abc"}')
     assert Client(server.url, "jo", "a", None, True).json("/x") == {"a": "abc"}

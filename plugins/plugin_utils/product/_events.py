@@ -9,6 +9,7 @@ the inventory names and nowhere else, because the token goes with it.
 
 from __future__ import annotations
 
+import contextlib
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,14 +19,18 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access imp
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_page import events_of, first_link, help_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import NotOnPage
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import NO_URL, ways_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import (
+    NO_URL,
+    PAGE,
+    PAGE_BYTES,
+    SECONDS,
+    asked,
+    ways_of,
+)
 
 VARIABLE = "telemetry_events"
-SECONDS = 10
-PAGE_BYTES = 4 << 20
 #: Characters of lists that may stand in the evidence of a host a second time: it says itself how many services it has.
 REPEATED = 1 << 20
-PAGE = ("/manage/configure", "Overall/SystemRead")
 _SAFE = "/%:@!$&'()*+,;=~-._?"
 _PORTS = {"http": 80, "https": 443}
 
@@ -35,11 +40,11 @@ def served(access: Access) -> dict[str, Any]:
     product = Client(*access)
     path, need = PAGE
     try:
-        name = help_of(product.get(path, timeout=SECONDS, limit=PAGE_BYTES, need=need).text)
+        name = help_of(asked(product, path, "GET", PAGE_BYTES, need).text)
         at = f"/descriptor/{name}/help/usageStatisticsCollected"
         link = first_link(product.get(at, timeout=SECONDS, limit=PAGE_BYTES).text)
         place = path_of(access.url, at, link)
-        events = events_of(product.get(place, timeout=SECONDS, limit=PAGE_BYTES).text)
+        events = events_of(_listed(product, access.url, place))
     except (ClientError, NotOnPage) as error:
         return {"mark": "unknown", "reason": visible(str(error))[:1000], "events": []}
     return {
@@ -49,6 +54,22 @@ def served(access: Access) -> dict[str, Any]:
             {"name": visible(one.name), **({"summary": visible(one.summary)} if one.summary else {})} for one in events
         ],
     }
+
+
+def _listed(product: Client, url: str, place: str) -> str:
+    """The page at a place; Stapler leads from a page that has others below it to itself with a slash at its end.
+
+    Raises :class:`NotOnPage`, ClientError.
+    """
+    answer = product.ask(place, timeout=SECONDS, limit=PAGE_BYTES)
+    path, mark, query = place.partition("?")
+    if 300 <= answer.status < 400:
+        with contextlib.suppress(NotOnPage):
+            if path_of(url, place, answer.headers.get("location", "")) == f"{path}/{mark}{query}":
+                return product.get(f"{path}/{mark}{query}", timeout=SECONDS, limit=PAGE_BYTES).text
+    if answer.status == 200:
+        return answer.text
+    raise product.failure(place, answer)
 
 
 def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -35,6 +35,8 @@ EXPORTS = (
     ("/manage/configuration-as-code/export", "POST", "Overall/SystemRead"),
 )
 PAGE = ("/manage/configure", "Overall/SystemRead")
+#: Where older cores have what is below /manage today.
+_MANAGE = "/manage"
 #: Where one question shows that another would have the same answer.
 _HOPELESS = (client.ADDRESS, client.UNREACHABLE, client.CERTIFICATE, client.LATE, client.STARTING)
 
@@ -72,7 +74,7 @@ def ask(access: Access, with_class: bool = False) -> tuple[dict[str, Any], str]:
         if value is not None and not with_class:
             return {"collected": value, "mark": "export"}, ""
         path, need = PAGE
-        box = checkbox_of(product.get(path, timeout=SECONDS, limit=PAGE_BYTES, need=need).text)
+        box = checkbox_of(asked(product, path, "GET", PAGE_BYTES, need).text)
     except (ClientError, NotOnPage) as error:
         reasons.append(str(error))
         if value is not None:
@@ -83,11 +85,24 @@ def ask(access: Access, with_class: bool = False) -> tuple[dict[str, Any], str]:
     return {"collected": box.checked, "mark": "page" if value is None else "export"}, box.cls
 
 
+def asked(product: Client, path: str, method: str, limit: int, need: str) -> client.Answer:
+    """An answer, also where an older core has it. Raises ClientError."""
+    try:
+        return product.get(path, method, SECONDS, limit, need)
+    except ClientError as error:
+        if error.kind != client.ABSENT or not path.startswith(_MANAGE):
+            raise
+        try:
+            return product.get(path.removeprefix(_MANAGE), method, SECONDS, limit, need)
+        except ClientError as other:
+            raise (error if other.kind == client.ABSENT else other) from None
+
+
 def _by_export(product: Client, reasons: list[str]) -> bool | None:
     """What the first export that says it says. Raises ClientError where asking on is of no use."""
     for path, method, need in EXPORTS:
         try:
-            answer = product.get(path, method, SECONDS, EXPORT_BYTES, need)
+            answer = asked(product, path, method, EXPORT_BYTES, need)
         except ClientError as error:
             if error.kind in _HOPELESS:
                 raise

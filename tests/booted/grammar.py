@@ -352,6 +352,10 @@ class Maker:
         """A drop-in somewhere."""
         folder = self.random.choice([_UNITS, _UNITS, _UNITS, "/usr/lib/systemd/system", "/run/systemd/system"])
         name = self.random.choice(["override.conf", "override.conf", "10-ci.conf", "90-z.conf", "zz-ci.conf"])
+        place = next((path for path in self.case.files if path.endswith(f"/system/{unit}")), None)
+        if place is not None and "@" not in unit and self.chance(25, "drop-in of another name"):
+            unit = "ci-by-another-name.service"
+            self.case.files[f"{_UNITS}/{unit}"] = {"link": place}
         lines = ["[Service]"]
         for _ in range(self.random.randint(1, 3)):
             lines += self.environment()
@@ -569,7 +573,15 @@ class Maker:
             self.case.script, self.case.arguments = path, ["start"] if wants_start else []
             return
         self.case.unit = "ci.service"
-        command = self.pick("script by", path=path, shell=f"{'/bin/bash' if 'bash' in shell else '/bin/sh'} {path}")
+        command = self.pick(
+            "script by",
+            path=path,
+            shell=f"{'/bin/bash' if 'bash' in shell else '/bin/sh'} {path}",
+            env=f'/usr/bin/env "JAVA_OPTS={self.plain()}" {path}',
+            less=f"/usr/bin/env -u JAVA_OPTS -u JAVA_TOOL_OPTIONS {path}",
+            anew=f"/usr/bin/env -i PATH=/usr/bin:/bin _JAVA_OPTIONS={self.flag()} {path}",
+            runuser=f"/usr/sbin/runuser -u root -- {path}",
+        )
         lines = [
             *self.service(),
             *(["Type=forking"] if background else []),

@@ -384,3 +384,48 @@ def test_a_carriage_return_behind_a_backslash_in_quotes_of_an_environment_file()
     """systemd 247 to 257 keep both (parse_env_file_internal): only a line feed goes with its backslash."""
     found = dict(parse_environment_file('A="x \\\r\ny \\\nz"\nB=x\\\ry\n', "/f"))
     assert {name: variable.value.text for name, variable in found.items()} == {"A": "x \\\r\ny z", "B": "xy"}
+
+
+# -- other names of a unit ----------------------------------------------------------------------------
+
+
+def named(host: Host, link: str, target: str) -> None:
+    """A link among units."""
+    place = host.root / link.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("place", "target"),
+    [
+        (f"{ETC}/cm.service", "cm.service"),
+        (f"{ETC}/cm.service", f"{ETC}/cm.service"),
+        (f"{USR}/cm.service", f"{USR}/cm.service"),
+        (f"{USR}/cm.service", "../../../usr/lib/systemd/system/cm.service"),
+    ],
+)
+def test_a_link_to_a_unit_is_another_name_of_it(host: Host, place: str, target: str) -> None:
+    host.write(place, "[Service]\nEnvironment=A=1\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
+    named(host, f"{ETC}/jenkins.service", target)
+    host.write(f"{ETC}/jenkins.service.d/a.conf", f"[Service]\nEnvironment=JAVA_TOOL_OPTIONS={FLAG}\n")
+    host.write(f"{ETC}/cm.service.d/b.conf", "[Service]\nEnvironment=A=2\n")
+    host.write("/etc/init.d/jenkins", "#!/bin/sh\nexec java -jar /opt/jenkins.war\n", 0o755)  # has a unit
+    found = _discovery.discover(host.files)[0]
+    assert [(one.service, outcome.verdict) for one, outcome in found] == [("cm.service", "disabled")]
+    assert environment(host, "jenkins.service") == environment(host, "cm.service")
+    assert environment(host, "cm.service")["A"] == "2"
+    assert UnitFiles(host.files).fragment("jenkins.service") == place
+
+
+def test_a_link_to_a_unit_of_another_place_is_a_unit_of_its_own(host: Host) -> None:
+    host.write("/opt/ci/cm.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
+    named(host, f"{ETC}/jenkins.service", "/opt/ci/cm.service")
+    assert [one.service for one, _outcome in _discovery.discover(host.files)[0]] == ["jenkins.service"]
+
+
+def test_a_name_that_is_hidden_is_no_other_name(host: Host) -> None:
+    for name in ("cm", "jenkins"):
+        host.write(f"{USR if name == 'cm' else ETC}/{name}.service", "[Service]\nExecStart=/usr/bin/java -jar /a.war\n")
+    named(host, f"{USR}/jenkins.service", "cm.service")  # the one in /etc counts
+    assert UnitFiles(host.files).aliases == {}

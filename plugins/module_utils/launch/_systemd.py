@@ -53,13 +53,43 @@ class UnitFiles:
         # A name is looked for in thousands of places of which few exist.
         self._names = {folder: frozenset(files.list(folder)) for folder in UNIT_PATH}
         self._drop_ins = {name for names in self._names.values() for name in names if name.endswith(".service.d")}
+        self.aliases = files.once("other names of units", "/etc/systemd/system", self._other_names)
+
+    def _other_names(self) -> Dict[str, str]:
+        """Names that are links to another unit (``Alias=``), and the unit; only what is in the unit path is one.
+
+        Source: systemd, unit_file_build_name_map; a link to a file elsewhere is a unit of the name of the link.
+        """
+        found: Dict[str, str] = {}
+        places = set()
+        for folder in UNIT_PATH:
+            try:
+                places.add(self.files.canonical(folder))
+            except OSError:
+                continue
+        seen = set()
+        for folder in UNIT_PATH:
+            for name in self._names[folder]:
+                if name in seen or not name.endswith(".service") or "@" in name:
+                    continue
+                seen.add(name)  # in a stronger folder it hides the others
+                path = "%s/%s" % (folder, name)
+                try:
+                    if self.files.target(path) is None:
+                        continue
+                    place, _slash, other = self.files.canonical(path).rpartition("/")
+                except OSError:
+                    continue
+                if other != name and place in places and other.endswith(".service") and "@" not in other:
+                    found[name] = other
+        return found
 
     def names(self) -> List[str]:
         """All services that have a unit file, templates among them, and the instances that something enables."""
         names = set()
         for folder in UNIT_PATH:
             for name in self._names[folder]:
-                if name.endswith(".service"):
+                if name.endswith(".service") and name not in self.aliases:
                     names.add(name)
                 elif name.endswith((".wants", ".requires")):  # instances of templates exist where they are enabled
                     names.update(
@@ -89,6 +119,7 @@ class UnitFiles:
 
     def fragment(self, name: str) -> Optional[str]:
         """Path of the unit file that counts, an instance's own or its template's."""
+        name = self.aliases.get(name, name)
         template = re.sub(r"@[^/]+\.service\Z", "@.service", name)
         for candidate in dict.fromkeys([name, template]):
             for folder in UNIT_PATH:
@@ -98,8 +129,14 @@ class UnitFiles:
         return None
 
     def drop_ins(self, name: str) -> List[str]:
-        """Drop-ins in the order in which they apply; for one file name the strongest folder counts."""
-        folders = [folder for folder in dict.fromkeys(_drop_in_folders(name)) if folder in self._drop_ins]
+        """Drop-ins in the order in which they apply; for one file name the strongest folder counts.
+
+        Those of its other names are its own too (systemd: unit_load_dropin).
+        """
+        name = self.aliases.get(name, name)
+        every = [name] + sorted(alias for alias, unit in self.aliases.items() if unit == name)
+        wanted = dict.fromkeys(folder for one in every for folder in _drop_in_folders(one))
+        folders = [folder for folder in wanted if folder in self._drop_ins]
         chosen: Dict[str, str] = {}
         # The stronger folder counts more than the closer name; what is for all services comes last.
         places = [(folder, suffix) for folder in UNIT_PATH for suffix in folders]
@@ -112,6 +149,7 @@ class UnitFiles:
 
     def load(self, name: str) -> Optional[Unit]:
         """The unit as the files define it, None where there is none. Raises OSError, Unresolvable."""
+        name = self.aliases.get(name, name)
         fragment = self.fragment(name)
         if fragment is None:
             return None

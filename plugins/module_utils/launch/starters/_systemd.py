@@ -62,6 +62,8 @@ class Systemd(Starter):
                     )
             except Unresolvable as error:
                 unknown = error
+        for name in sorted(units.aliases):
+            yield Found(name, None)  # an init script of this name is not what starts, either
         for name in names:
             try:
                 unit = units.load(name)

@@ -34,6 +34,8 @@ ROWS = {
     "env behind nohup": SET + "nohup env V=-Dc @HERE@/run.sh",
     "twice": SET + 'env -i PATH="$PATH" V=-Dc env -u V W=-Dd @HERE@/run.sh',
     "before, not behind": SET + "env V=-Dc @HERE@/run.sh JAVA_TOOL_OPTIONS=-Dd",
+    "env begins anew by one of its letters": SET + 'env -vi PATH="$PATH" V=-Dc @HERE@/run.sh',
+    "an option of the program is none of env's": SET + "env V=-Dc sh @HERE@/run.sh -i",
     "a java that is a script": SET + "@HERE@/wrap/java $V -jar /opt/app/x.war",
     "a java that is a script, behind env": SET
     + "env JAVA_TOOL_OPTIONS=-Dc W=-Dd @HERE@/wrap/java $V -jar /opt/app/x.war",
@@ -78,6 +80,8 @@ def test_what_is_started_has_what_it_is_given(machine: Machine, shell: str, text
 STARTED = {
     "/usr/bin/nice -n 5 /opt/ci/run.sh": "disabled",
     "/usr/bin/sudo -E -u ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo -nEu ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo --preserve-env=HOME,JAVA_TOOL_OPTIONS -u ci /opt/ci/run.sh": "disabled",
     "/usr/bin/sudo -u ci JAVA_TOOL_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
     "/usr/sbin/runuser -u ci -- /opt/ci/run.sh": "disabled",
     "/usr/bin/chpst -u ci /opt/ci/run.sh": "disabled",
@@ -107,8 +111,23 @@ def test_what_a_unit_starts_has_what_it_is_given(host: Host, command: str, verdi
     assert started(host, command) == verdict
 
 
+def test_exec_of_bash_can_begin_anew(machine: Machine) -> None:
+    text = SET + "exec -c /bin/dash @HERE@/bare.sh"
+    Path(machine.folder, "bare.sh").write_text(machine.fill("PATH=@BIN@ exec java $V -jar /opt/app/x.war\n"))
+    test_what_is_started_has_what_it_is_given(machine, "bash", text)
+
+
 @pytest.mark.parametrize(
-    "command", ["sudo -u ci", "doas -u ci", "pkexec --user ci", "su - ci", "runuser -l ci", "systemd-run --unit=x"]
+    "command",
+    [
+        "sudo -u ci",
+        "sudo --preserve-env=HOME -u ci",
+        "doas -u ci",
+        "pkexec --user ci",
+        "su - ci",
+        "runuser -l ci",
+        "systemd-run --unit=x",
+    ],
 )
 @pytest.mark.parametrize("program", ["/opt/ci/run.sh", "sh /opt/ci/run.sh"])
 def test_what_begins_anew_hands_nothing_on(host: Host, command: str, program: str) -> None:

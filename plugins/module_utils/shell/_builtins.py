@@ -186,10 +186,14 @@ class Builtins(Output):
 
     def _exec(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
+        letters = ""
         while rest and rest[0].text.startswith("-") and not rest[0].unknown(True):
-            rest = rest[2:] if rest[0].text == "-a" else rest[1:]
+            letters += rest[0].text if rest[0].text != "--" else ""
+            rest = rest[2:] if rest[0].text.endswith("a") else rest[1:]
         if not rest:
             return True
+        if "c" in letters and self.dialect == BASH:
+            rest = [Value.of("env"), Value.of("-i")] + rest
         name = rest[0].text if rest[0].unknown(True) is None else ""
         self.state.traps.clear()
         self._external(node, name, rest)

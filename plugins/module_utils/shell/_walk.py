@@ -196,6 +196,23 @@ def _began(fields: Sequence[Value], texts: Sequence[str], jar: int) -> Tuple[Opt
     return None, ""
 
 
+#: Options of such programs behind which another word belongs to them.
+_TAKES_ARGUMENT = re.compile(
+    r"-[A-Za-z]*[CDRTUghprtu]\Z|--(?:chdir|chroot|close-from|description|gid|group|host|nice|property|prompt|role|setenv"
+    r"|slice|type|uid|unit|unset|user|working-directory)\Z"
+)
+
+
+def _own_words(words: Sequence[str]) -> List[str]:
+    """Options and assignments of a program that starts another one, without that."""
+    own: List[str] = []
+    for word in words:
+        if not (own and _TAKES_ARGUMENT.match(own[-1])) and word[:1] != "-" and not re.match(r"[A-Za-z_]\w*=", word):
+            break
+        own.append(word)
+    return own
+
+
 def _logs_in(name: str, options: Sequence[str]) -> bool:
     return name in _CHANGES_USER and not {"-", "-l", "--login"}.isdisjoint(options)
 
@@ -597,7 +614,8 @@ class Shell(Builtins):
                 self.spend(100 + len(names))
                 assigns = True
             if self._begins_anew(name, options):
-                environment = {}
+                kept = ",".join(word[15:] for word in _own_words(options) if word.startswith("--preserve-env="))
+                environment = {key: value for key, value in environment.items() if key in kept.split(",")}
             if name == "sudo" or name in _CHANGES_USER:
                 environment.update(pam_environment(self.files, name + "-l" if _logs_in(name, options) else name))
             elif name == "env":
@@ -617,13 +635,13 @@ class Shell(Builtins):
         return environment
 
     @staticmethod
-    def _begins_anew(name: str, options: Sequence[str]) -> bool:
+    def _begins_anew(name: str, words: Sequence[str]) -> bool:
         """Whether a program gives what it starts nothing of its own environment."""
         if name in ("sudo", "doas", "pkexec"):
-            return not {"-E", "--preserve-env"} & set(options)
+            return not any(re.match(r"-[A-Za-z]*E|--preserve-env\Z", word) for word in _own_words(words))
         if name == "env":
-            return bool({"-i", "-", "--ignore-environment"} & set(options))
-        return _logs_in(name, options) or (name == "systemd-run" and "--scope" not in options)
+            return any(re.match(r"-\Z|-[A-Za-z]*i|--ignore-environment\Z", word) for word in _own_words(words))
+        return _logs_in(name, words) or (name == "systemd-run" and "--scope" not in _own_words(words))
 
     def _is_closed(self, before: Sequence[str]) -> bool:
         """Whether all of what the words in front of a program hand on is known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +320,59 @@ def test_where_launch_files_may_name_another_coverage_is_unknown(
     named = evidence("x.example", with_member(plain, reason=reason, operations_center=CENTER, name="x"))
     result = reconciled([matched(plain), named], answers)
     assert [len(result.strangers), len(result.unplaced)] == ([1, 0] if is_known else [0, 1])
+
+
+ENDPOINTS = [
+    # What an operations center says, what a launch file says, whether that is one place.
+    ("https://cm1.example/", "https://cm1.example", True),
+    ("https://CM1.example:443/", "http://cm1.example:80", True),
+    ("https://cm1.example:8443/x/", "https://cm1.example:8443/x", True),
+    ("https://cm1.example:8443/", "https://cm1.example:8444/", False),
+    ("https://[2001:DB8::1]:8443/", "https://[2001:db8:0::1]:8443", True),
+    ("https://XN--bcher-kva.example/cm", "https://xn--bcher-kva.example/cm/", True),
+    ("https://bücher.example/", "https://xn--bcher-kva.example", False),  # which letters these are, nobody sees
+    ("https://cm1.example./", "https://cm1.example", True),
+    ("https://cm1.example/a//", "https://cm1.example/a", True),
+    ("https://user:pw@cm1.example/?x=1#y", "https://cm1.example/", True),
+    # Two controllers behind one proxy may differ by that alone.
+    ("https://cm1.example/A", "https://cm1.example/a", False),
+    ("https://cm1.example/a%2Fb", "https://cm1.example/a/b", False),
+]
+
+
+@pytest.mark.parametrize(("listed", "said", "same"), ENDPOINTS)
+def test_odd_endpoints_are_one_or_not(plain: dict[str, Any], listed: str, said: str, same: bool) -> None:
+    member = with_member(plain, operations_center="https://oc.example", endpoint=said, name="another")
+    item = {**controller("a"), "endpoint": listed}
+    result = reconciled([evidence("h1.elsewhere", member)], center(item))
+    assert result.coverage["percent"] == (100 if same else 0)
+    assert [one["host"] for one in result.strangers] == ([] if same else ["h1.elsewhere"])
+    assert "pw" not in json.dumps(result.document(AT))
+
+
+@pytest.mark.parametrize("endpoint", ["https://a.example", None])
+def test_a_controller_of_two_operations_centers_counts_once(plain: dict[str, Any], endpoint: str | None) -> None:
+    """Else one that two of them have would stand in for one that nobody has looked at."""
+    mine, ghost = ({**controller(name), "endpoint": f"https://{name}.example/"} for name in ("a", "ghost"))
+    member = with_member(plain, operations_center="https://oc.example", endpoint=endpoint, name="a")
+    result = reconciled(
+        [evidence("h1", member)],
+        {**center(mine, ghost), **center({**mine, "fullName": "old-a"}, url="https://oc2.example")},
+    )
+    assert (result.coverage["audited"], result.coverage["known"], result.coverage["percent"]) == (1, 2, 50)
+    assert [one["name"] for one in result.ghosts] == ["ghost"]
+    (two,) = result.renamed
+    assert two["names"] == ["a at https://oc.example", "old-a at https://oc2.example"]
+
+
+def test_two_hosts_that_say_they_are_one_controller_are_named(plain: dict[str, Any]) -> None:
+    member = with_member(plain, operations_center="https://oc.example", endpoint="https://a.example", name="a")
+    hosts = [evidence("h1", member), evidence("h2", member)]
+    item = {**controller("a"), "endpoint": "https://a.example/"}
+    result = reconciled(hosts, center(item))
+    assert result.coverage["percent"] == 100
+    (two,) = result.renamed
+    assert two["names"] == ["h1/cloudbees-core-cm", "h2/cloudbees-core-cm"] and "a copy perhaps" in two["by"]
+    one_machine = [replace(host, machine="0" * 64) for host in hosts]
+    (two,) = reconciled(one_machine, center(item)).renamed
+    assert two["names"] == ["h1", "h2"], "two names of one machine are no copy"

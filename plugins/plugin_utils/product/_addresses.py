@@ -31,6 +31,7 @@ def address(text: Any) -> str:
     """A URL in the one form in which addresses are compared and shown. Raises :class:`AddressError`.
 
     Without user, password, query and fragment, its port only where it is not the scheme's own, no slash at its end.
+    Letters of other scripts look like others: only as the DNS has them (``xn--``).
     """
     if not isinstance(text, str) or len(text) > LONGEST or not text.isascii() or not text.isprintable():
         raise AddressError("it is no address")
@@ -41,17 +42,15 @@ def address(text: Any) -> str:
         raise AddressError("it is no address") from None
     if parts.scheme not in ("http", "https") or not host or "@" in parts.path or "\\" in text:
         raise AddressError("it is no address of http or https")
-    if not _PATH.match(parts.path.partition(";")[0]):
+    path = parts.path.partition(";")[0].rstrip("/")
+    if not _PATH.match(path):
         raise AddressError("its path is odd")
     try:
         host = f"[{ipaddress.IPv6Address(host)}]" if ":" in host else host
     except ValueError:
         raise AddressError("it is no address") from None
     usual = {"http": 80, "https": 443}[parts.scheme]
-    return (
-        f"{parts.scheme}://{host}{f':{port}' if port and port != usual else ''}"
-        f"{parts.path.partition(';')[0].rstrip('/')}"
-    )
+    return f"{parts.scheme}://{host}{f':{port}' if port and port != usual else ''}{path}"
 
 
 def same_place(text: str) -> str:

@@ -128,7 +128,7 @@ def canonical(text: Any) -> str | None:
 
 
 def _place(text: str | None) -> str | None:
-    return addresses.same_place(text).lower() if text else None
+    return addresses.same_place(text) if text else None
 
 
 def _machine(text: str | None) -> str | None:
@@ -330,6 +330,21 @@ def _by_launch_file(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
             _match(found[0], one, why)
 
 
+def _by_another(entries: Sequence[Known]) -> None:
+    """What has the address of one that was audited is that one, by whatever name another operations center has it."""
+    by_place: dict[str, Known] = {}
+    for known in entries:
+        if known.matches and (place := _place(known.endpoint)):
+            by_place.setdefault(place, known)
+    for known in entries:
+        other = by_place.get(_place(known.endpoint) or "")
+        if other is not None and not known.matches:
+            for seen, _why in list(other.matches.values()):
+                _match(
+                    known, seen, f"its endpoint {known.endpoint}, which {other.name} at {other.center.label} has too"
+                )
+
+
 def _words(text: str | None) -> set[str]:
     return set(filter(None, re.split(r"[/_.@\s]+", (text or "").lower())))
 
@@ -467,6 +482,7 @@ def reconcile(
     _by_launch_file(entries, others)
     _by_host(entries, others)
     _by_name(entries, others)
+    _by_another(entries)
     by_name = {name: host for host in hosts for name in (host.host.lower(), *map(str.lower, names.get(host.host, ())))}
     strangers, unplaced = _strangers(others, centers.all)
     return Ledger(
@@ -591,6 +607,15 @@ def _renamed(entries: Sequence[Known], others: Sequence[Seen]) -> list[dict[str,
             )
     by_place: dict[str, list[Known]] = {}
     for known in entries:
+        if len({seen.machine or seen.label for seen, _why in known.matches.values()}) > 1:
+            found.append(
+                _two(
+                    list(known.matches),
+                    None,
+                    None,
+                    f"each of them says that it is {known.name} at {known.center.label}, a copy perhaps",
+                )
+            )
         place = _place(known.endpoint)
         if place and not known.matches:
             by_place.setdefault(place, []).append(known)
@@ -637,8 +662,12 @@ def _unexpected(
 def _coverage(
     entries: Sequence[Known], centers: Sequence[Center], unplaced: Sequence[Mapping[str, Any]], unclear: Sequence[Seen]
 ) -> dict[str, Any]:
-    """How many of the controllers that are known were audited; a percentage only where it is known who is there."""
-    audited, known = sum(bool(one.matches) for one in entries), len(entries)
+    """How many of the controllers that are known were audited; a percentage only where it is known who is there.
+
+    One that several operations centers have, by whatever names, is one.
+    """
+    places = {_place(one.endpoint) or f"{number}": bool(one.matches) for number, one in enumerate(entries)}
+    audited, known = sum(places.values()), len(places)
     reasons = [f"{center.label} was not read: {center.why}" for center in centers if not center.read_by]
     reasons += [
         f"{center.label}: {'; '.join(center.reasons)}" for center in centers if center.read_by and center.reasons

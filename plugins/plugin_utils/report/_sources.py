@@ -318,7 +318,8 @@ def read_evidence(
         every, reason, lost = _all_of(read_folders, host, at, pool)
         best = _best(every, at, max_age if filed is None else None)
         if best is not None and lost is not None and best.age is not None and _later(lost, best.collected_at):
-            best, reason = None, f"{reason} (of {lost}; what else there is of it is older, from {best.collected_at})"
+            reason = f"{reason} (of {lost}; what else there is of it is older, from {best.collected_at})"
+            best = None
         one, counts = _counting(host, best, reason, newer_than, at)
         if not counts:
             lacking.append(host)

@@ -254,6 +254,8 @@ def test_a_plugin_that_is_disabled_beside_its_archive_sends_nothing_after_a_star
         ("", "<noUsageStatistics>false</noUsageStatistics>", "on"),
         ("", "", "on"),
         ("", "<noUsageStatistics>perhaps</noUsageStatistics>", "unknown"),
+        ("", "<noUsageStatistics>TRUE</noUsageStatistics>", "off"),
+        ("", "<noUsageStatistics>\n    true\n  </noUsageStatistics>", "unknown"),  # false to XStream
         ("@/nowhere", "", "unknown"),
         ("@/nowhere", "<noUsageStatistics>true</noUsageStatistics>", "unknown"),
         (FLAG, "", "on"),

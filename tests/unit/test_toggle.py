@@ -378,7 +378,12 @@ def test_on_disk(host: Host) -> None:
     name = HOME + "/com.example.UsageStatisticsCloudBees.xml"
     host.write(name, "<?xml version='1.1'?>\n<x><usageStatisticsCollected>false</usageStatisticsCollected></x>")
     assert found() == {"collected": False, "file": name, "mark": "inferred name"}
-    for text in ("<x/>", "<x><usageStatisticsCollected>no</usageStatisticsCollected></x>", "<x", "<!DOCTYPE x><x/>"):
+    field = "<usageStatisticsCollected>%s</usageStatisticsCollected>"
+    odd = [
+        f"<x>{field % value}</x>"
+        for value in ("no", " false", "\n  true\n", "true<!-- --> ", "fal<b/>se", "<b>true</b>")
+    ]
+    for text in ("<x/>", "<x", "<!DOCTYPE x><x/>", *odd):
         host.write(name, text)
         assert found()["collected"] == "unknown"
     host.write(name, "<x><usageStatisticsCollected>true</usageStatisticsCollected></x>")

@@ -240,6 +240,7 @@ def children(text: str, root: Callable[[str], None] = lambda _name: None, whole:
     found: Dict[str, Set[str]] = {}
     names: List[str] = []
     parts: List[str] = []
+    inner: List[str] = []
     parser = expat.ParserCreate()
 
     def start(name: str, _attributes: Dict[str, str]) -> None:
@@ -247,11 +248,18 @@ def children(text: str, root: Callable[[str], None] = lambda _name: None, whole:
         if len(names) == 1:
             root(name)
         if len(names) == 2:
-            del parts[:]
+            del parts[:], inner[:]
+        inner.append(name)
 
     def end(name: str) -> None:
         if len(names) == 2:
-            found.setdefault(name, set()).add("".join(parts).strip())
+            text = "".join(parts)
+            word = text.strip()
+            if word.lower() in ("true", "false") and (text != word or len(inner) > 1 or name in found):
+                word = (
+                    "\0" + text
+                )  # XStream makes false of a true with blanks, and nothing of one that stands there twice
+            found.setdefault(name, set()).add(word)
         names.pop()
 
     def characters(data: str) -> None:

@@ -62,16 +62,21 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     from .edit._declare import declare_all
     from .edit._writing import Refused
     from .host._files import readable
-    from .java._jvm import PROPERTY, Switch, is_name
+    from .java._jvm import PROPERTY, switch_of
 
     refused = _relative(params)
     switches = params.get("switches") or []
-    if not refused and not all(is_name(one["name"]) for one in switches):
-        refused = "switches: one has no name of a property"
+    wanted = []  # type: List[Any]
+    try:
+        wanted = [(switch_of(one), one["state"]) for one in switches]
+    except ValueError as error:
+        refused = refused or "switches: %s" % error
     if not refused and any(one["name"] == PROPERTY for one in switches):
         refused = "switches: one is the flag itself, which ``state`` is about"
     known = {}  # type: Dict[str, Any]
-    if not refused and any(known.setdefault(one["name"], one) != one for one in switches):
+    if not refused and any(
+        known.setdefault(switch.key, (switch, state)) != (switch, state) for switch, state in wanted
+    ):
         refused = "switches: one stands there twice, and not alike"
     if refused:
         return {"failed": True, "msg": refused}
@@ -83,7 +88,7 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     try:
         done = declare_all(
             params["state"],
-            [(Switch(one["name"], one["off_value"], one["variable"]), one["state"]) for one in switches],
+            wanted,
             params["root"],
             check_mode,
             _bytewise(params["launch_scripts"]),

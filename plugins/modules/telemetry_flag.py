@@ -60,29 +60,38 @@ options:
     default: []
   switches:
     description:
-      - Other properties of the JVM that are to be so, too (docs/senders.md); each is edited as the flag is.
+      - Other properties of the JVM, and variables of its environment, that are to be so, too (docs/senders.md). Each is
+        edited as the flag is.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: The name of the property, as it stands behind C(-D).
+        description: The name of the property, as it stands behind C(-D), or of the variable.
         type: str
         required: true
       state:
         description:
-          - V(disabled) puts the property in with O(switches[].off_value), V(enabled) takes it out.
+          - V(disabled) puts it in with O(switches[].off_value), V(enabled) takes it out. A variable that cannot be
+            taken out gets the contrary value.
         type: str
         choices: [disabled, enabled]
         required: true
-      off_value:
-        description: The value with which nothing is sent.
+      kind:
+        description:
+          - V(property) is a property of the JVM, V(environment) a variable of its environment.
         type: str
-        choices: ["true", "false"]
+        choices: [property, environment]
+        default: property
+      off_value:
+        description: The value with which nothing is sent; of a property only V(true) or V(false).
+        type: str
+        choices: ["true", "false", "1", "0", "yes", "no", "on", "off"]
         default: "true"
       variable:
         description:
-          - A variable of the environment that does the same where it is V(false). It is read, and never written.
+          - A variable of the environment that does the same as this property where it is V(false). It is read, and
+            written only where it is a switch itself.
         type: str
         default: ""
   toggle:
@@ -249,7 +258,12 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
         "options": {
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
-            "off_value": {"type": "str", "choices": ["true", "false"], "default": "true"},
+            "kind": {"type": "str", "choices": ["property", "environment"], "default": "property"},
+            "off_value": {
+                "type": "str",
+                "choices": ["true", "false", "1", "0", "yes", "no", "on", "off"],
+                "default": "true",
+            },
             "variable": {"type": "str", "default": ""},
         },
     },

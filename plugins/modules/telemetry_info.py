@@ -68,19 +68,26 @@ options:
     suboptions:
       switches:
         description:
-          - Properties that are looked at beside those of the table, each on the three clocks.
+          - Properties and variables of the environment that are looked at beside those of the table, each on the three
+            clocks.
         type: list
         elements: dict
         default: []
         suboptions:
           name:
-            description: The name of the property, as it stands behind C(-D).
+            description: The name of the property, as it stands behind C(-D), or of the variable.
             type: str
             required: true
-          off_value:
-            description: The value with which nothing is sent.
+          kind:
+            description:
+              - V(property) is a property of the JVM, V(environment) a variable of its environment.
             type: str
-            choices: ["true", "false"]
+            choices: [property, environment]
+            default: property
+          off_value:
+            description: The value with which nothing is sent; of a property only V(true) or V(false).
+            type: str
+            choices: ["true", "false", "1", "0", "yes", "no", "on", "off"]
             default: "true"
       threads:
         description:
@@ -184,7 +191,12 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
                 "default": [],
                 "options": {
                     "name": {"type": "str", "required": True},
-                    "off_value": {"type": "str", "choices": ["true", "false"], "default": "true"},
+                    "kind": {"type": "str", "choices": ["property", "environment"], "default": "property"},
+                    "off_value": {
+                        "type": "str",
+                        "choices": ["true", "false", "1", "0", "yes", "no", "on", "off"],
+                        "default": "true",
+                    },
                 },
             },
             "threads": {"type": "bool", "default": False},

@@ -452,6 +452,7 @@ def test_a_name_that_is_none_is_refused(host: Host, name: str) -> None:
 # -- running JVMs -----------------------------------------------------------------------------------
 
 ASKED = (table.USAGE_STATISTICS, table.HAZELCAST, OWN)
+VARIABLES = (Switch("HZ_PHONE_HOME_ENABLED", "false", "", True), Switch("ACME_SEND", "0", "", True))
 TROUBLE = """
 package %s.com.segment.analytics;
 
@@ -498,11 +499,13 @@ def machine() -> Iterator[Jvms]:
         yield started
 
 
-def examined(running: Running, attach: str = "auto", threads: bool = False) -> _proc.Process:
+def examined(
+    running: Running, attach: str = "auto", threads: bool = False, switches: tuple[Switch, ...] = ASKED
+) -> _proc.Process:
     """A process and its switches."""
     seen = processes.look(running.pid)
     assert seen is not None
-    return _facts.examine(seen, attach=attach, switches=ASKED, threads=threads)
+    return _facts.examine(seen, attach=attach, switches=switches, threads=threads)
 
 
 @pytest.mark.parametrize("attach", ["auto", "never"])
@@ -531,6 +534,38 @@ def test_what_a_jvm_runs_with(
     assert jvm.state == "enabled"
     proofs = {one.proof for one in jvm.switches if one.state != "unknown"}
     assert proofs <= ({"cmdline+environ"} if attach == "never" else {"jcmd", "attach"})
+
+
+@pytest.mark.parametrize("attach", ["auto", "never"])
+@pytest.mark.parametrize(
+    ("environment", "states"),
+    [
+        ({}, "enabled enabled"),
+        ({"HZ_PHONE_HOME_ENABLED": "false", "ACME_SEND": "0"}, "disabled disabled"),
+        ({"HZ_PHONE_HOME_ENABLED": "true", "ACME_SEND": "1"}, "enabled enabled"),
+        ({"HZ_PHONE_HOME_ENABLED": "FALSE", "ACME_SEND": "false"}, "unknown unknown"),
+        ({"HZ_PHONE_HOME_ENABLED": "", "XACME_SEND": "0"}, "unknown enabled"),
+        ({"JAVA_TOOL_OPTIONS": "-DHZ_PHONE_HOME_ENABLED=false -DACME_SEND=0"}, "enabled enabled"),
+    ],
+)
+def test_which_variables_a_jvm_was_started_with(
+    machine: Jvms, attach: str, environment: dict[str, str], states: str
+) -> None:
+    jvm = examined(machine.start(environment=environment, war=True), attach, switches=VARIABLES)
+    assert " ".join(one.state for one in jvm.switches) == states
+    for one, switch in zip(jvm.switches, VARIABLES, strict=True):
+        assert one.source == (switch.name if switch.name in environment and one.state != "unknown" else None)
+        assert one.proof == (None if one.state == "unknown" else "cmdline+environ")
+        assert (one.reason is not None) == (one.state == "unknown")
+
+
+def test_a_variable_is_known_where_the_options_are_not(machine: Jvms) -> None:
+    path = machine.folder / "gone"
+    path.write_text("-Xmx64m\n")
+    running = machine.start(f"@{path}", environment={"HZ_PHONE_HOME_ENABLED": "false"}, war=True)
+    path.unlink()
+    jvm = examined(running, "never", switches=(*ASKED, *VARIABLES))
+    assert [one.state for one in jvm.switches] == ["unknown"] * 3 + ["disabled", "enabled"]
 
 
 def test_what_is_set_inside_a_jvm_counts(machine: Jvms) -> None:

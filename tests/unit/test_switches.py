@@ -37,11 +37,17 @@ CORE, HAZELCAST, OWN = (
     "hazelcast.phone.home.enabled",
     "com.example.phone.home",
 )
+VARIABLE = "HZ_PHONE_HOME_ENABLED"
 PAGE = Path(__file__).parent.parent.parent / "docs/senders.md"
 
 
 def policy(switches: Any, **more: Any) -> Policy:
     return policy_of({"telemetry_desired": "disabled", "telemetry_switches": switches, **more})
+
+
+def environment(off: Any, desired: str = "disabled") -> dict[str, Any]:
+    """A variable of the environment, as the inventory has it."""
+    return {"desired": desired, "kind": "environment", **({} if off is None else {"off_value": off})}
 
 
 def with_switch(name: str, off: str, *clocks: str, flag: str = "disabled") -> dict[str, Any]:
@@ -59,6 +65,7 @@ def with_switch(name: str, off: str, *clocks: str, flag: str = "disabled") -> di
                 "running": running,
                 "processes": [],
                 "declarations": [],
+                **({"kind": "environment"} if name == VARIABLE else {}),
                 **found,
             }
         ],
@@ -77,6 +84,16 @@ def with_switch(name: str, off: str, *clocks: str, flag: str = "disabled") -> di
         ({OWN: {"desired": "disabled", "off_value": False}}, [(OWN, "disabled", "false")]),
         ({OWN: {"desired": "disabled", "off_value": "true"}}, [(OWN, "disabled", "true")]),
         ({OWN: {"desired": "unmanaged", "off_value": "true"}}, []),
+        ({"hazelcast_phone_home": {"desired": "disabled", "kind": "property"}}, [(HAZELCAST, "disabled", "false")]),
+        ({"hazelcast_phone_home": {"desired": "disabled", "kind": "environment"}}, [(VARIABLE, "disabled", "false")]),
+        ({VARIABLE: "enabled"}, [(VARIABLE, "enabled", "false")]),
+        ({VARIABLE: {"desired": "disabled", "off_value": False}}, [(VARIABLE, "disabled", "false")]),
+        ({"ACME_SEND": environment("no")}, [("ACME_SEND", "disabled", "no")]),
+        ({"ACME_SEND": environment(0)}, [("ACME_SEND", "disabled", "0")]),
+        (
+            {VARIABLE: "disabled", "hazelcast_phone_home": "disabled"},
+            [(VARIABLE, "disabled", "false"), (HAZELCAST, "disabled", "false")],
+        ),
     ],
 )
 def test_what_may_be_said(value: Any, found: list[tuple[str, str, str]]) -> None:
@@ -100,6 +117,17 @@ def test_what_may_be_said(value: Any, found: list[tuple[str, str, str]]) -> None
         ({"a b": {"desired": "disabled", "off_value": "true"}}, "nor the name of a property"),
         ({"-Da.b": {"desired": "disabled", "off_value": "true"}}, "nor the name of a property"),
         ({OWN: {"desired": "disabled", "off_value": "true", "more": 1}}, "and not more"),
+        ({"ACME_SEND": environment(False)}, "must have its off_value in quotes"),
+        ({"ACME_SEND": environment("never")}, "must say with which value nothing is sent"),
+        ({"ACME_SEND": environment(None)}, "must say with which value nothing is sent"),
+        ({"ACME_SEND": environment(["0"])}, "must say with which value nothing is sent"),
+        ({"JAVA_TOOL_OPTIONS": environment("0")}, "nor the name of a variable of the environment"),
+        ({"acme.send": environment("0")}, "nor the name of a variable of the environment"),
+        ({"core_telemetry": environment("0")}, "has no variable of the environment"),
+        ({VARIABLE: environment("true")}, "sends nothing where it is false"),
+        ({OWN: {"desired": "disabled", "off_value": "true", "kind": "env"}}, "it may be property, environment"),
+        ({VARIABLE: "disabled", "hazelcast_phone_home": "enabled"}, "cannot be enabled where HZ_PHONE_HOME_ENABLED"),
+        ({VARIABLE: "disabled", "hazelcast_phone_home": environment(None, "enabled")}, "two of its keys"),
         ({f"a.b{number}": {"desired": "disabled", "off_value": "true"} for number in range(21)}, "may have 20"),
     ],
 )
@@ -108,7 +136,7 @@ def test_what_may_not_be_said(value: Any, words: str) -> None:
         policy(value)
 
 
-@pytest.mark.parametrize(("name", "off"), [(CORE, "true"), (HAZELCAST, "false")])
+@pytest.mark.parametrize(("name", "off"), [(CORE, "true"), (HAZELCAST, "false"), (VARIABLE, "false")])
 @pytest.mark.parametrize("desired", ["disabled", "enabled"])
 def test_the_clocks_of_a_switch_have_the_verdicts_of_the_flags(name: str, off: str, desired: str) -> None:
     wanted = policy({name: desired})
@@ -136,6 +164,31 @@ def test_a_finding_of_a_switch_is_none_of_the_flags_clocks() -> None:
     said = groups[1][0].sentence
     assert said.startswith("cm: -Dhazelcast.phone.home.enabled=false is not in JAVA_ARGS in /etc/default/cm")
     assert "Hazelcast" in said
+
+
+def test_what_is_said_of_a_variable() -> None:
+    wanted = policy({VARIABLE: "disabled", HAZELCAST: "disabled"})
+    found = with_switch(VARIABLE, "false", "enabled", "enabled", "enabled")
+    result = assess({"installations": [found]}, wanted, TODAY)
+    (said,) = [reason for reason in result.reasons if VARIABLE in reason]
+    assert said.startswith(f"cm: {VARIABLE}=false is not in the environment of its next start; run enforce")
+    assert "Hazelcast" in said and _manual.entry_of(said) == "flag-not-as-wanted"
+    assert result.verdict == "violation"
+    assert any("was not looked at" in reason for reason in result.reasons), "the property is another switch"
+    assert [row[0] for row in senders.switches(found)] == [f"{VARIABLE}=false"]
+    again = Policy.from_document(wanted.document())
+    assert again.switches == wanted.switches and {one.kind for one in again.switches} == {"", "environment"}
+    assert question({"telemetry_desired": "disabled", "telemetry_switches": {VARIABLE: "disabled"}})["senders"] == {
+        "switches": [{"name": VARIABLE, "off_value": "false", "kind": "environment"}],
+        "threads": False,
+    }
+    assert wanted.edits()["switches"][0] == {
+        "name": VARIABLE, "off_value": "false", "kind": "environment", "state": "disabled", "variable": "",
+    }  # fmt: skip
+    by_hand = with_switch(VARIABLE, "false", "disabled", "disabled", "disabled")
+    by_hand["switches"][0]["on_disk_detail"] = {"file": "/etc/default/cm", "line": 3}
+    result = assess({"installations": [by_hand]}, policy({VARIABLE: "enabled"}), TODAY)
+    assert result.reasons[0].startswith("cm: /etc/default/cm:3 turns Hazelcast's phone home off; run enforce")
 
 
 def test_a_state_without_it_is_unknown_and_the_default_is_the_one_flag() -> None:

@@ -83,13 +83,24 @@ def plan(
         return Plan({}, before)
     seen_by(definition, files)  # from here on it is known what in a service's own root is a package's
     # An option behind an unknown part decides all the same; one way that lacks the flag is made like the others.
-    if before.verdict not in (DISABLED, ENABLED) and not (desired == DISABLED and before.walk and before.vectors):
+    # A variable can be given a value in both directions.
+    may_be_made = desired == DISABLED or definition.switch.environment
+    if before.verdict not in (DISABLED, ENABLED) and not (may_be_made and before.walk and before.vectors):
         where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")
         raise Refused(
             "%s: its launch configuration cannot be resolved, so nothing is edited: %s%s; %s"
             % (definition.name, where, before.reason, _by_hand(definition, files, before, live, desired))
         )
-    if desired == DISABLED:
+    if definition.switch.environment:
+        from ._variables import choices as of_variable  # few have one that is policy
+
+        def evaluated(view: HostFiles) -> Outcome:
+            return evaluate(definition, view)
+
+        choices = of_variable(
+            definition, files, before, live, desired, evaluated, lambda after: same_vectors(before, after)
+        )
+    elif desired == DISABLED:
         choices = _disabling(definition, files, before, live)
     else:
         choices = _enabling(definition, files, before)
@@ -133,14 +144,20 @@ def plan(
             definition.name,
             "live file: %s" % live.path if live is not None else "no live launch file is known",
             ": %s" % before.reason if before.reason else "",
-            _by_hand(definition, files, before, live, desired),
+            _by_hand(definition, files, before, live, desired, True),
         )
     )
 
 
-def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], desired: str) -> str:
+def _by_hand(
+    definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], desired: str, tried: bool = False
+) -> str:
     """What a person should write, and where: one line, without anything of what stands there."""
     switch, flag = definition.switch, definition.switch.option
+    if switch.environment:
+        from ._variables import by_hand
+
+        return by_hand(definition, files, before, live, desired, tried)
     if desired == ENABLED and switch.variable:
         if judged_again(before, switch._replace(name="\0"), files).verdict == DISABLED:  # whatever the options say
             return "by hand: take %s=false out of the environment" % switch.variable
@@ -500,6 +517,15 @@ def _enabling(definition: Definition, files: HostFiles, before: Outcome) -> Iter
         outcome_now = evaluate(definition, files.with_candidates(candidates))
 
 
+def _holds_no_other(definition: Definition, files: HostFiles, path: str) -> bool:
+    """Whether our drop-in sets nothing but options: a variable that is a switch itself has another policy."""
+    try:
+        lines = [line for line in files.read(path).split("\n") if line.startswith("Environment=")]
+    except OSError:
+        return False
+    return all("-D" in line or line.rstrip('"').endswith("=") for line in lines)
+
+
 def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Optional[Candidates]:  # noqa: C901 -- each way out of a text is a case of its own, in the order in which they are tried
     """Take out the mention that counts now."""
     switch = definition.switch
@@ -528,7 +554,9 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         length = quoted.end() - quoted.start()
     if definition.unit is not None and mention.path == own_drop_in(definition.unit.name):
         without: Candidates = {mention.path: None}
-        if same_vectors(now, evaluate(definition, files.with_candidates(without))):
+        if _holds_no_other(definition, files, mention.path) and same_vectors(
+            now, evaluate(definition, files.with_candidates(without))
+        ):
             return without
     start, end = mention.position, mention.position + length
     line_start = content.rfind("\n", 0, start) + 1
@@ -610,6 +638,10 @@ def _redacted(content: Optional[str], flag: str) -> str:
     if content is None:
         return ""
     lines = []
-    for match in re.finditer(re.escape(flag.rpartition("=")[0]) + r"(?![\w.-])(?:=[A-Za-z]{0,5})?", content):
+    name = re.escape(flag.rpartition("=")[0])
+    told = (
+        name + r"(?![\w.-])(?:=[A-Za-z]{0,5})?" if flag.startswith("-D") else r"(?<![\w.-])%s=[A-Za-z0-9]{0,5}" % name
+    )
+    for match in re.finditer(told, content):
         lines.append("line %d: ... %s ...\n" % (line_of(content, match.start()), match.group(0)))
     return "".join(lines)

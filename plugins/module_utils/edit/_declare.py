@@ -285,7 +285,7 @@ def declare_all(desired: str, switches: Sequence[Tuple[Switch, str]], root: str,
                 state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over, clocks
             )
         except (Refused, OSError, ValueError) as error:  # what was written before is said all the same
-            done = done._replace(refused=done.refused + ["-D%s: %s" % (switch.name, error)])
+            done = done._replace(refused=done.refused + ["%s: %s" % (switch.key, error)])
             continue
         done = _merged(done, more, check)
     return done

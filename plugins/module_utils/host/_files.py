@@ -396,6 +396,7 @@ class HostFiles:
         self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see shell/_login
         self.work = [0]  # what following launch files has cost so far, see shell/_words
+        self.variables: FrozenSet[str] = frozenset()  # of the environment, that somebody asks for; see shell/_login
 
     def anew(self) -> "HostFiles":
         """Another reading of the same files: after a write, and to see whether somebody else has written meanwhile.
@@ -404,6 +405,7 @@ class HostFiles:
         """
         view = HostFiles(self.root, self._reader)
         view._memory.made, view._memory.made_of = self._memory.made, self._memory.made_of
+        view.variables = self.variables
         return view
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
@@ -414,6 +416,7 @@ class HostFiles:
         view.service_roots = self.service_roots
         view.unread = self.unread
         view.work = self.work
+        view.variables = self.variables
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view

@@ -7,7 +7,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..text._value import Unresolvable
 
@@ -61,26 +61,55 @@ class Mention(NamedTuple):
     value: str  # empty for "-Dkey" without "=", as Java reads it
 
 
+#: The values of a variable that turns something off or on, each with the one that means the contrary.
+CONTRARY: Dict[str, str] = {
+    "true": "false",
+    "false": "true",
+    "1": "0",
+    "0": "1",
+    "yes": "no",
+    "no": "yes",
+    "on": "off",
+    "off": "on",
+}
+
+
 class Switch(NamedTuple):
-    """A property of a JVM by which something is told to send or not."""
+    """A property of a JVM, or a variable of its environment, by which something is told to send or not."""
 
     name: str
     off: str = "true"  # with which it does not send; "false" for one that says that something sends
     variable: str = ""  # of the environment: where that is "false", nothing is sent either
+    environment: bool = False  # it is no property but a variable of the environment
+
+    @property
+    def key(self) -> str:
+        """What stands before the value where it is set."""
+        return self.name if self.environment else "-D" + self.name
 
     @property
     def option(self) -> str:
-        """The option that turns it off."""
-        return "-D%s=%s" % (self.name, self.off)
+        """The option, or the assignment, that turns it off."""
+        return "%s=%s" % (self.key, self.off)
+
+    @property
+    def neither(self) -> str:
+        """Why a state is ``unknown`` for which a value was seen."""
+        return "its value is neither %s nor %s" % (self.off, CONTRARY[self.off]) if self.environment else NEITHER
 
     def turns_off(self, value: Optional[str]) -> bool:
-        """Whether a value turns it off: the one word alone does, in any case (as in ``Boolean.parseBoolean``)."""
-        return value is not None and value.lower() == self.off
+        """Whether a value turns it off: the one word alone does, in any case (as in ``Boolean.parseBoolean``).
+
+        Of a variable nobody knows who takes it in another case, so that is the very word.
+        """
+        return value is not None and (value if self.environment else value.lower()) == self.off
 
     def state(self, value: Optional[str]) -> str:
         """``disabled``, ``enabled``; ``unknown`` for a value which nobody knows how its reader takes it."""
         if self.turns_off(value):
             return "disabled"
+        if self.environment:
+            return "enabled" if value in (None, CONTRARY[self.off]) else "unknown"
         return "enabled" if self.off == "true" or value is None or value.lower() == "true" else "unknown"
 
 
@@ -92,6 +121,32 @@ NEITHER = "its value is neither true nor false"
 def is_name(text: str) -> bool:
     """Whether a text can be the name of a property that is looked for: no word of a launch file can mean another."""
     return re.match(r"[A-Za-z_$][\w$]*(?:[.-][\w$]+)*\Z", text, re.ASCII) is not None and len(text) <= 200
+
+
+#: What a shell, the loader of programs, a JVM or the product itself reads: no switch of anything.
+_READ_BY_OTHERS = re.compile(
+    r"(?:LD|DYLD|LC|BASH|SYSTEMD)_\w*|\w*(?:PATH|OPTS|OPTIONS|ARGS)|(?:JAVA|JENKINS|CATALINA|HUDSON)?_?HOME|JAVA"
+    r"|JENKINS_(?:JAVA\w*|USER|GROUP|WAR|LOG|\w*PORT)|CASC_\w*|ENV|IFS|LANG|LANGUAGE|LOGNAME|NOTIFY_SOCKET|OPTIND|PS[1-4]"
+    r"|OLDPWD|PWD|SHELL|SHELLOPTS|TERM|TMPDIR|TZ|E?UID|PPID|USER|_+"
+)
+
+
+def is_variable(text: str) -> bool:
+    """Whether a text can be the name of a variable that is a switch: none that others read for something else."""
+    return (
+        re.match(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z", text, re.ASCII) is not None
+        and re.match(r"(?:%s)\Z" % _READ_BY_OTHERS.pattern, text, re.ASCII) is None
+    )
+
+
+def switch_of(asked: Dict[str, Any]) -> Switch:
+    """A switch that an option names. Raises ValueError where it cannot be one."""
+    environment = asked.get("kind") == "environment"
+    if not (is_variable if environment else is_name)(asked["name"]):
+        raise ValueError("%s is no name of a %s" % (shown(asked["name"]), "variable" if environment else "property"))
+    if not environment and asked["off_value"] not in ("true", "false"):
+        raise ValueError("%s: a property is off by true or by false" % asked["name"])
+    return Switch(asked["name"], asked["off_value"], asked.get("variable") or "", environment)
 
 
 class CommandLine(NamedTuple):

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles
+from ..java._jvm import Switch
 from ..shell._cursor import ShellSyntaxError
 from ..shell._read import parsed
 from ..text._value import Text, Unresolvable, line_of
@@ -67,8 +68,11 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
         read.update(definition.unit.drop_ins)
         read.update(variable.path for variable in definition.unit.environment.values())
     found: List[Tuple[int, Declaration]] = []
-    name = definition.switch.name
-    mention = re.compile(r"-D" + re.escape(name) + r"(?:=([^\s\"'\\;)]*))?(?![\w.-])")
+    switch, name = definition.switch, definition.switch.name
+    if switch.environment:
+        mention = re.compile(r"(?<![\w.$-])%s=[\"']?()([^\s\"'\\;)]*)" % re.escape(name))
+    else:
+        mention = re.compile(r"()-D" + re.escape(name) + r"(?:=([^\s\"'\\;)]*))?(?![\w.-])")
     for path in related_files(definition, result, files):
         try:
             content = files.read(path)
@@ -78,18 +82,18 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
             continue
         matches = list(mention.finditer(content))
         listed = [
-            match for number, match in enumerate(matches) if number < LIMIT_LISTED or (path, match.start()) in effective
+            match for number, match in enumerate(matches) if number < LIMIT_LISTED or (path, match.end(1)) in effective
         ]
         variables, commented = _circumstances(files, content, path, [match.start() for match in listed])
         for match, variable, in_comment in zip(listed, variables, commented):
             line = line_of(content, match.start())
-            order = effective.get((path, match.start()), -1)
+            order = effective.get((path, match.end(1)), -1)
             reason: Optional[str] = None
             if order < 0:
-                reason = _why_dead(in_comment, variable, path in read, live, result)
+                reason = _why_dead(in_comment, variable, path in read, live, result, switch)
             elif order < len(result.mentions) - 1:
                 reason = "overridden by %s" % winner
-            found.append((order, Declaration(path, line, variable, match.group(1) or "", reason is None, reason)))
+            found.append((order, Declaration(path, line, variable, match.group(2) or "", reason is None, reason)))
         if len(listed) < len(matches):
             found.append(
                 (
@@ -158,13 +162,17 @@ def _assigned_in_unit(files: HostFiles, content: str, path: str) -> Iterator[Tup
                 yield runs[0].position, runs[-1].position + len(runs[-1].text), word.text.partition("=")[0]
 
 
-def _why_dead(in_comment: bool, variable: Optional[str], is_read: bool, live: Optional[Live], result: Outcome) -> str:
+def _why_dead(
+    in_comment: bool, variable: Optional[str], is_read: bool, live: Optional[Live], result: Outcome, switch: Switch
+) -> str:
     if in_comment:
         return "it is a comment"
     if not is_read:
         return "nothing that starts the service reads this file"
     if result.verdict == UNRESOLVABLE and not result.mentions:
         return "whether it is read is not known: %s" % result.reason
+    if switch.environment:
+        return "it is not handed on to the JVM, or a later assignment of %s replaces it" % switch.name
     if variable is not None and live is not None and live.variable and variable != live.variable:
         return "the launcher reads %s" % live.variable
     if variable is not None:

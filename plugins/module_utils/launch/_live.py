@@ -10,11 +10,12 @@ import re
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..host._files import HostFiles
+from ..java._jvm import TELEMETRY
 from ..java._tomcat import BOOTSTRAP
 from ..shell._read import assignments
 from ..text._characters import EMPTY, Run, Value
 from ._definition import Definition, program_path, seen_by
-from ._outcome import Outcome, in_tomcat, outcome
+from ._outcome import Outcome, in_tomcat, judged_again, outcome
 
 #: Variables that packages and images use for JVM options, tried first when looking for the live one.
 KNOWN_VARIABLES = ("JAVA_ARGS", "JENKINS_JAVA_OPTIONS", "CATALINA_OPTS", "JAVA_OPTS", "JENKINS_JAVA_OPTS")
@@ -96,6 +97,8 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     That is one which assigns the variable already, then the file that is named after the service. A file that others
     than this installation read is none (:meth:`HostFiles.may_be_edited`).
     """
+    if definition.switch.environment:  # it goes where an option would
+        definition, before = definition._replace(switch=TELEMETRY), judged_again(before, TELEMETRY, files)
     if before.walk is None:
         return
     seen_by(definition, files)  # from here on it is known what in a service's own root is a package's

@@ -204,8 +204,40 @@ class _Judged(NamedTuple):
     vector: Tuple[Layer, ...]
 
 
-def _judge(launch: Launch, files: HostFiles, switch: Switch) -> _Judged:  # noqa: C901 -- one list of layers, weakest first
-    """What a ``java`` command comes to."""
+#: No option is about it.
+_NONE = Switch("\0")
+
+
+def _judge(launch: Launch, files: HostFiles, switch: Switch) -> _Judged:
+    """What a ``java`` command comes to, held against a property or a variable of its environment."""
+    return _of_variable(launch, files, switch) if switch.environment else _of_options(launch, files, switch)
+
+
+def _of_variable(launch: Launch, files: HostFiles, switch: Switch) -> _Judged:
+    """The same of a variable: nothing else of the environment may change, and no option."""
+    others = _of_options(launch, files, _NONE)
+    known = {name: (value.text, value.unknown(True)) for name, value in launch.environment.items()}
+    known.pop(switch.name, None)
+    rest = Layer(
+        "environment", tuple("%s=%s%s" % (name, known[name][0], "?" * bool(known[name][1])) for name in sorted(known))
+    )
+    vector = others.vector + (rest,)
+    value = launch.environment.get(switch.name)
+    if value is None and not launch.closed:
+        return _Judged(UNRESOLVABLE, "whoever starts it may have set %s" % switch.name, [], vector)
+    if value is None:
+        return _Judged(ENABLED, None, [], vector)
+    why = value.unknown(True)
+    if why:
+        return _Judged(UNRESOLVABLE, "%s: %s" % (switch.name, why), [], vector)
+    mentions = [Found(*_word_origin(value), value.text, "environment")]
+    state = switch.state(value.text)
+    verdict, reason = (UNRESOLVABLE, switch.neither) if state == "unknown" else (state, None)
+    return _Judged(verdict, reason, mentions, vector)
+
+
+def _of_options(launch: Launch, files: HostFiles, switch: Switch) -> _Judged:  # noqa: C901 -- one list of layers, weakest first
+    """The same of a property."""
 
     size = 0
     name = switch.name

@@ -26,7 +26,7 @@ class SeenFiles(HostFiles):
         self.host = host
         self._mounts = sorted(mounts, key=lambda one: -len(one[0]))
         self._memory = host.views.setdefault(mounts, self._memory)
-        self.unread, self.work = host.unread, host.work
+        self.unread, self.work, self.variables = host.unread, host.work, host.variables
         for path, content in host._candidates.items():
             for place, source in self._mounts:
                 inside = _moved(path, source, place)

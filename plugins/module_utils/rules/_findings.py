@@ -90,7 +90,7 @@ def switch_of(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> Optional[M
         (
             one
             for one in entry.get("switches") or ()
-            if (one["name"], one["off_value"]) == (wanted["name"], wanted["off_value"])
+            if all(one.get(key) == (wanted.get(key) or None) for key in ("name", "off_value", "kind"))
         ),
         None,
     )
@@ -172,6 +172,7 @@ class Subject(NamedTuple):
     off: str  # its value
     cure: str
     into: str  # what does the same for one place; %s is the place
+    place: str = ""  # where that is, where it is none of the flag's
 
 
 #: The flag itself.
@@ -186,6 +187,7 @@ def _contrary_on_disk(entry: Mapping[str, Any], desired: str, of: Subject) -> st
             return "%s: %s; take it out by hand" % (name, by)
         return "%s: %s turns %s off; %s" % (name, place or "its launch configuration", of.what, of.cure)
     live = "%s in %s" % (launch["variable"], launch["file"]) if launch.get("variable") else launch.get("file", "")
+    live = of.place or live
     dead = [item for item in entry.get("declarations") or [] if not item["live"] and item["value"].lower() == of.off]
     if dead:
         return "%s: %s in %s:%s has no effect (%s); %s" % (
@@ -288,15 +290,17 @@ def of_installation(entry: Mapping[str, Any], desired: str, of: Subject = _FLAG)
 
 
 def of_switch(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> List[Finding]:
-    """The same for a switch beside the flag; ``wanted`` has its ``name``, ``off_value``, ``desired`` and ``words``."""
+    """The same for a switch beside the flag; ``wanted`` has its ``name``, ``off_value``, ``desired`` and ``words``,
+    and ``kind`` where it is a variable of the environment."""
     name, off, words = wanted["name"], wanted["off_value"], wanted["words"]
     found = switch_of(entry, wanted)
     if found is None:
         why = "%s: whether %s is %s was not looked at" % (entry["name"], words, wanted["desired"])
         return [Finding(SWITCHES, entry["name"], "unknown", why)]
-    option = "-D%s=%s" % (name, off)
-    of = Subject(words, option, off, "run enforce", "run enforce to put it into %s")
-    clocks = dict(entry, **{key: value for key, value in found.items() if key != "name"})
+    place = "the environment of its next start" if wanted.get("kind") == "environment" else ""
+    option = "%s%s=%s" % ("" if place else "-D", name, off)
+    of = Subject(words, option, off, "run enforce", "run enforce to put it into %s", place)
+    clocks = dict(entry, **{key: value for key, value in found.items() if key not in ("name", "kind")})
     return [
         one._replace(about=SWITCHES, sentence=_of(words, one.sentence))
         for one in of_installation(clocks, wanted["desired"], of)

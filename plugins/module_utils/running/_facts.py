@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from ..host._child import Late, bounded
 from ..host._file_systems import Silent, anywhere, hangs
 from ..host._files import bytewise, names_in, native
-from ..java._jvm import NEITHER, TELEMETRY, Switch, decide, process_layers
+from ..java._jvm import TELEMETRY, Switch, decide, process_layers
 from ..java._operations_center import properties as member_properties
 from ..java._proxy_settings import properties, variables
 from ..launch._starters import OTHERS
@@ -137,7 +137,9 @@ def examine(
     if found.ended:
         answer = _attach.NOT_ASKED
     elif asks(jvm):
-        answer = _asked(seen, weak, proc, attach, deadline, [one.name for one in switches], threads)
+        answer = _asked(
+            seen, weak, proc, attach, deadline, [one.name for one in switches if not one.environment], threads
+        )
     else:
         answer = _attach.Answer(None, None, "the JVM was not asked: it belongs to no installation", False)
     value, state, source, proof, reason = _settled(weak, answer)
@@ -219,23 +221,30 @@ def _facts(proc: str, seen: Seen, start: float, switches: Sequence[Switch]) -> _
 
 def _weak(proc: str, seen: Seen, environment: Dict[str, str], switches: Sequence[Switch]) -> Tuple[_Weak, List[_Weak]]:
     """What command line and environment say of the flag, and of each other switch; none where nothing is known."""
+
+    def unknown(reason: str) -> Tuple[_Weak, List[_Weak]]:
+        weak = _unknown(reason)
+        return weak, [_variable(one, environment) if one.environment and seen.launcher else weak for one in switches]
+
     try:
         own = folder_of(seen.pid, proc)
         argv = arguments(own)
     except OSError as error:
-        return _unknown(error.strerror or "its command line cannot be read"), []
+        return unknown(error.strerror or "its command line cannot be read")
     if not seen.launcher:
-        return _unknown("it was not started by java, so its arguments do not tell its options"), []
+        return unknown("it was not started by java, so its arguments do not tell its options")
     try:
         files = files_of(own, reader_of(seen.pid, proc))  # what it may read itself: whoever started it chose the name
         layers = process_layers(argv, environment, lambda path: read_for(own, files, path))
     except Unresolvable as error:
-        return _unknown(str(error)), []
+        return unknown(str(error))
     except OSError as error:
-        return _unknown(error.strerror or "it cannot be looked at"), []
+        return unknown(error.strerror or "it cannot be looked at")
     options = [word for _layer, words in layers for word in words]
 
     def told(switch: Switch) -> _Weak:
+        if switch.environment:
+            return _variable(switch, environment)
         mentions, winner = decide(layers, switch.name)
         value, source = (None, None) if winner is None else (winner.value, winner.layer)
         found = {mention.value: mention.layer for mention in mentions}
@@ -243,6 +252,12 @@ def _weak(proc: str, seen: Seen, environment: Dict[str, str], switches: Sequence
         return _Weak(value, source, [], None, found, variable)
 
     return told(TELEMETRY)._replace(options=options), [told(switch) for switch in switches]
+
+
+def _variable(switch: Switch, environment: Dict[str, str]) -> _Weak:
+    """What the environment of its start has. A JVM reads it once, so that nothing changes it later."""
+    value = environment.get(switch.name)
+    return _Weak(value, None if value is None else switch.name, [], None, {})
 
 
 def _unknown(reason: str) -> _Weak:
@@ -274,6 +289,10 @@ def _settled(
     weak: _Weak, answer: _attach.Answer, switch: Switch = TELEMETRY
 ) -> Tuple[Optional[str], str, Optional[str], Optional[str], Optional[str]]:
     """Value, state, source, proof and reason: the JVM's own answer, else the weaker proof."""
+    if switch.environment and weak.options is not None:
+        return _judged(weak, weak.value, weak.source, "cmdline+environ", None, switch)
+    if switch.environment:
+        return None, "unknown", None, None, weak.reason
     if answer.proof is not None:
         source = None
         if answer.value is not None and weak.options is not None:
@@ -302,7 +321,7 @@ def _judged(
     if state != "disabled" and weak.variable:
         return value, "disabled", weak.variable, proof, reason
     if state == "unknown":
-        return None, state, None, None, NEITHER
+        return None, state, None, None, switch.neither
     return value, state, source, proof, reason
 
 

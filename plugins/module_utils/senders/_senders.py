@@ -26,7 +26,7 @@ from ..java._jenkins_home import (
     manifest_at,
     plugin,
 )
-from ..java._jvm import Switch, is_name, shown
+from ..java._jvm import Switch, shown, switch_of
 from ..launch import _declarations, _outcome
 from ..launch._casc import casc_of
 from ..launch._outcome import judged_again
@@ -56,13 +56,13 @@ class Asked(NamedTuple):
 
 def asked(options: Dict[str, Any]) -> Asked:
     """What the option ``senders`` asks for: the switches of the table always."""
-    own = [Switch(one["name"], one["off_value"]) for one in options.get("switches") or ()]
-    wrong = next((one.name for one in own if not is_name(one.name)), None)
-    if wrong is not None:
-        raise ValueError("senders: %s is no name of a property" % shown(wrong))
+    try:
+        own = [switch_of(one) for one in options.get("switches") or ()]
+    except ValueError as error:
+        raise ValueError("senders: %s" % error)
     mine = list(dict.fromkeys(one.switch for one in TABLE if one.switch is not None and one.name != "analytics_plugin"))
-    names = {one.name for one in mine}
-    return Asked(tuple(mine + [one for one in own if one.name not in names]), bool(options.get("threads")))
+    names = {one.key for one in mine}
+    return Asked(tuple(mine + [one for one in own if one.key not in names]), bool(options.get("threads")))
 
 
 def add(found: Survey, document: Dict[str, Any], wanted: Asked) -> None:
@@ -93,7 +93,7 @@ def clocks_of(entry: Entry, switch: Switch, number: int, files: HostFiles) -> Di
     if jvms and not (entry.stray and running == UNKNOWN):
         running, reason = _summary(jvms)
     definition = entry.definition._replace(switch=switch)
-    return {
+    document = {
         "name": switch.name,
         "off_value": switch.off,
         "on_disk": on_disk.verdict,
@@ -107,6 +107,7 @@ def clocks_of(entry: Entry, switch: Switch, number: int, files: HostFiles) -> Di
             _declaration(item) for item in _declarations.declarations(definition, on_disk, entry.live, files)
         ],
     }
+    return dict(document, kind="environment") if switch.environment else document
 
 
 def _live_detail(result: _outcome.Outcome) -> Dict[str, Any]:
@@ -143,7 +144,7 @@ def _senders(
         read = in_time(files, [home], lambda until: _home(files, home.rstrip("/"), entry, until))
     elif not entry.stray:
         read = "its JENKINS_HOME is not known"
-    clocks = {one["name"]: one for one in switches}
+    clocks = {one["name"]: one for one in switches if "kind" not in one}
     details = installation["settings"]["details"]
     found = []
     for sender in TABLE:

@@ -9,7 +9,7 @@ host: Python 3.6+, standard library only.
 """
 
 import re
-from typing import Dict, Iterator, List, Pattern, Sequence
+from typing import Dict, Iterable, Iterator, List, Pattern, Sequence
 
 from ..host._file_systems import Silent
 from ..host._files import HostFiles
@@ -23,7 +23,6 @@ PROFILE = "/etc/profile"
 _ACCOUNTS = "/etc/passwd"
 #: Of the user's own the first that is there counts (bash(1), INVOCATION; dash(1)).
 _OWN_PROFILES = {BASH: (".bash_profile", ".bash_login", ".profile")}
-_SETS_OPTIONS = re.compile(r"\b(?:%s)\b" % "|".join(ENVIRONMENT))
 _SESSION = re.compile(r"-?session\s+(?:\[[^\]]*\]|\S+)\s+(\S+)\s*(.*)")
 _SESSION_OR_AUTH = re.compile(_SESSION.pattern.replace("session", "(?:session|auth)"))
 _INCLUDE = re.compile(r"(?:@include|-?session\s+(?:include|substack))\s+(\S+)")
@@ -117,7 +116,12 @@ def profiles(files: HostFiles, dialect: str, words: Sequence[str]) -> List[str]:
     """
     accounts = [account(files, word) for word in words[1:] if not word.startswith("-")]
     home = next((one["HOME"] for one in accounts if one), "")
-    return login_files(files, dialect, home, _SETS_OPTIONS)
+    return login_files(files, dialect, home, naming(files, ENVIRONMENT))
+
+
+def naming(files: HostFiles, names: Iterable[str]) -> Pattern[str]:
+    """What a text has in it that may set one of these variables, or one that somebody asks for."""
+    return re.compile(r"\b(?:%s)\b" % "|".join(sorted({re.escape(name) for name in names} | files.variables)))
 
 
 def login_files(files: HostFiles, dialect: str, home: str, sets: Pattern[str]) -> List[str]:

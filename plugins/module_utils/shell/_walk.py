@@ -18,7 +18,7 @@ from ..text._characters import EMPTY, Value
 from ..text._value import Text, Unresolvable
 from ._builtins import BUILTINS, PATH, Builtins
 from ._flow import LIMIT_DEPTH
-from ._login import login_files, pam_environment, profiles
+from ._login import login_files, naming, pam_environment, profiles
 from ._nodes import (
     AndOr,
     ArithmeticFor,
@@ -441,6 +441,7 @@ class Shell(Builtins):
                     read_first,
                     folder,
                     self._called_so(base, texts[0], fields[following : following + 1]),
+                    login and base in _CHANGES_USER,
                 )
                 return True
         return False
@@ -470,7 +471,7 @@ class Shell(Builtins):
             if word in _TAKES_WORD:
                 arguments = arguments[1:]
         names = set(ENVIRONMENT) | set(environment) | set(_NAMED.findall(program))
-        sets = re.compile(r"\b(?:%s)\b" % "|".join(map(re.escape, sorted(names - _NOT_OF_INTEREST))))
+        sets = naming(self.files, names - _NOT_OF_INTEREST)
         if re.search(r"(?:^|[\s;&|])(?:\.|source|eval)\s", program):
             sets = re.compile("")  # it reads more, and with that other names
         home = (environment.get("HOME", Value.of("/root"))).text
@@ -500,6 +501,7 @@ class Shell(Builtins):
         read_first: Sequence[str] = (),
         folder: Optional[str] = None,
         zero: Optional[str] = None,
+        fresh: bool = False,
     ) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
@@ -514,6 +516,7 @@ class Shell(Builtins):
             folder,
         )
         child.options("-", letters)
+        child.fresh = fresh or self.fresh
         child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
 
@@ -683,14 +686,17 @@ class Shell(Builtins):
         kept = {
             name: value
             for name, value in environment.items()
-            if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH", "CASC_JENKINS_CONFIG", PHONE_HOME)
+            if self.files.variables
+            or name in ENVIRONMENT
+            or name in ("JENKINS_HOME", "CLASSPATH", "CASC_JENKINS_CONFIG", PHONE_HOME)
         }
         if len(self.session.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         java = java or (texts[start - 1] if start else "")
         if self._wraps(node, java, fields[:start], fields[start:]):
             return True
-        self.session.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[: start - 1])))
+        closed = self.closed or self.fresh
+        self.session.found.append(Launch(fields[start:], kept, closed, java, self._folder_of(texts[: start - 1])))
         return True
 
     def _wraps(self, node: Command, java: str, before: Sequence[Value], words: List[Value]) -> bool:

@@ -115,6 +115,7 @@ class Words:
         self.dialect = dialect
         self.zero = zero
         self.closed = closed
+        self.fresh = False  # a login began it: of the variables that somebody asks for, all are known
         self.depth = depth
         self.forgiving = 0  # inside a condition, where set -e does not count
         self.input: Optional[List[Value]] = None  # what is left of the standard input, one item; None: not known

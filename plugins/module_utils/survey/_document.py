@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional
 from ..host._files import HostFiles
 from ..host._shares import share_of
 from ..java._jenkins_home import settings_in_time, unknown_settings
-from ..java._jvm import shown
+from ..java._jvm import CONTRARY, shown
 from ..java._operations_center import controllers_of, member_of, unknown_controllers
 from ..java._toggle import toggle, unknown_toggle
 from ..launch import _declarations, _definition, _live, _outcome
@@ -44,7 +44,9 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     homes = entry.on_disk.homes or tuple(dict.fromkeys(jvm.home for jvm in entry.processes if jvm.home))
     home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (
-        entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
+        entry.on_disk.vectors != entry.next_start.vectors
+        or entry.on_disk.verdict != entry.next_start.verdict
+        or _is_switched(entry)
     ) and entry.loaded is not None
     share = _share(files, home) if files.root == "/" and home else None
     since = min((jvm.start for jvm in entry.processes), default=None)
@@ -116,6 +118,19 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         if others:
             document["restart_brings"] = others
     return document
+
+
+def _is_switched(entry: Entry) -> bool:
+    """Whether the service manager has another value loaded of a variable that may be a switch (docs/senders.md)."""
+    if entry.definition.unit is None or entry.loaded is None:
+        return False
+    one, other = entry.definition.unit.environment, entry.loaded.unit.environment
+
+    def told(environment: Any, name: str) -> Optional[str]:
+        return environment[name].value.text if name in environment else None
+
+    pairs = [(told(one, name), told(other, name)) for name in set(one) | set(other)]
+    return any(first != second and {first, second} <= {None, *CONTRARY} for first, second in pairs)
 
 
 def _share(files: HostFiles, home: str) -> Optional[str]:

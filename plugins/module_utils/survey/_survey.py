@@ -76,6 +76,7 @@ def survey(
     """
     root = files.root
     live_host = root == "/"
+    files.variables = frozenset(filter(None, (one.name if one.environment else one.variable for one in switches)))
     warnings: List[str] = []
     manager = Manager()
     if live_host:

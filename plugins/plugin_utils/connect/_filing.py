@@ -176,10 +176,7 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
     }
     threads = boolean(variables.get("telemetry_threads", False))
     if policy.switches or threads or boolean(variables.get("telemetry_senders", False)):
-        options["senders"] = {
-            "switches": [{"name": one.name, "off_value": one.off_value} for one in policy.switches],
-            "threads": threads,
-        }
+        options["senders"] = {"switches": [one.asked() for one in policy.switches], "threads": threads}
     if variables.get("telemetry_events", "never") != "never":
         options["events"] = "disk"
     if policy.connectivity != "ignored":

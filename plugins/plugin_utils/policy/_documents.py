@@ -9,7 +9,7 @@ name begins with an underscore has the members that may be left out.
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 Clock = Literal["disabled", "enabled", "unresolvable"]
 #: One of those in the table of outcomes, and in that of verdicts.
@@ -137,11 +137,18 @@ class SwitchProcess(_SwitchProcessMay):
     proof: Literal["jcmd", "attach", "cmdline+environ"] | None
 
 
-class Switch(TypedDict):
-    """A property beside the flag, on the three clocks."""
+OffValue: TypeAlias = Literal["true", "false", "1", "0", "yes", "no", "on", "off"]
+
+
+class _SwitchMay(TypedDict, total=False):
+    kind: Literal["environment"]
+
+
+class Switch(_SwitchMay):
+    """A property beside the flag, or a variable of the environment, on the three clocks."""
 
     name: str
-    off_value: Literal["true", "false"]
+    off_value: OffValue
     on_disk: Clock
     on_disk_detail: Detail
     next_start: Clock
@@ -462,12 +469,16 @@ class WaiverDocument(TypedDict):
     ticket: str | None
 
 
-class SwitchPolicy(TypedDict):
-    """A property beside the flag that is policy."""
+class _SwitchPolicyMay(TypedDict, total=False):
+    kind: Literal["environment"]
+
+
+class SwitchPolicy(_SwitchPolicyMay):
+    """A property beside the flag, or a variable of the environment, that is policy."""
 
     name: str
     desired: Literal["disabled", "enabled"]
-    off_value: Literal["true", "false"]
+    off_value: OffValue
 
 
 class _PolicyMay(TypedDict, total=False):

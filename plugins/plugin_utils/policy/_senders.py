@@ -91,7 +91,8 @@ def switches(entry: Installation) -> list[list[str]]:
     for one in entry.get("switches") or ():
         details: list[Mapping[str, Any]] = [one["on_disk_detail"], one["next_start_detail"], one["running_detail"]]
         why = "; ".join(dict.fromkeys(str(detail["reason"]) for detail in details if detail.get("reason")))
-        found.append([f"-D{one['name']}={one['off_value']}", one["on_disk"], one["next_start"], one["running"], why])
+        option = f"{'' if one.get('kind') else '-D'}{one['name']}={one['off_value']}"
+        found.append([option, one["on_disk"], one["next_start"], one["running"], why])
     return found
 
 

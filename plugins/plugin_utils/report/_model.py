@@ -167,7 +167,10 @@ class Host:
                     policy["connectivity"],
                     policy.get("expect") or "",
                     policy.get("toggle") or "unmanaged",
-                    [{**one, "words": words_of(one["name"])} for one in policy.get("switches") or ()],
+                    [
+                        {**one, "words": words_of(one["name"], one.get("kind", ""))}
+                        for one in policy.get("switches") or ()
+                    ],
                 )
                 for one in group
             ]

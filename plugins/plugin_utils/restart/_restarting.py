@@ -205,7 +205,12 @@ class Restarting(Carrier):
     def _switches(self) -> list[dict[str, str]]:
         """The other properties that are policy, as the rules take them."""
         return [
-            {"name": str(one["name"]), "off_value": str(one["off_value"]), "desired": str(one["state"])}
+            {
+                "name": str(one["name"]),
+                "off_value": str(one["off_value"]),
+                "desired": str(one["state"]),
+                **({"kind": "environment"} if one.get("kind") == "environment" else {}),
+            }
             for one in self._arguments.get("switches") or ()
         ]
 
@@ -520,7 +525,7 @@ class Restarting(Carrier):
         return self.in_time(lambda: self._low_level_execute_command(line), self._variables, seconds)
 
     def _state(self) -> dict[str, Any]:
-        asked = [{"name": one["name"], "off_value": one["off_value"]} for one in self._switches()]
+        asked = [{key: text for key, text in one.items() if key != "desired"} for one in self._switches()]
         answer = self.ask(
             "cbops.telemetry.telemetry_info",
             {

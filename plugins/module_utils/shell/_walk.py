@@ -578,6 +578,7 @@ class Shell(Builtins):
                 self.depth + 1,
                 self._folder_of([one.text for one in before]),
             )
+            child.fresh = self.fresh
             origin = self.files.origin(path)
             child.state.called[origin] = child.zero
             words = list(_interpreter(content)) if shell is None else texts[shell:index]
@@ -646,10 +647,10 @@ class Shell(Builtins):
             return any(re.match(r"-\Z|-[A-Za-z]*i|--ignore-environment\Z", word) for word in _own_words(words))
         return _logs_in(name, words) or (name == "systemd-run" and "--scope" not in _own_words(words))
 
-    def _is_closed(self, before: Sequence[str]) -> bool:
-        """Whether all of what the words in front of a program hand on is known."""
+    def _is_closed(self, before: Sequence[str], fresh: bool = False) -> bool:
+        """Whether all of what the words in front of a program hand on is known, or all that matters (``fresh``)."""
         names = [text.rsplit("/", 1)[-1] for text in before]
-        return self.closed and not any(
+        return (self.closed or fresh) and not any(
             name != "env" and self._begins_anew(name, before[index + 1 :]) for index, name in enumerate(names)
         )
 
@@ -695,7 +696,7 @@ class Shell(Builtins):
         java = java or (texts[start - 1] if start else "")
         if self._wraps(node, java, fields[:start], fields[start:]):
             return True
-        closed = self.closed or self.fresh
+        closed = self._is_closed(texts[:start], self.fresh)
         self.session.found.append(Launch(fields[start:], kept, closed, java, self._folder_of(texts[: start - 1])))
         return True
 

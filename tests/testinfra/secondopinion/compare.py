@@ -44,6 +44,9 @@ def contradictions(entry: dict, home: Home, found: Facts, with_events: bool) -> 
                 if not all(home.plugins[name] for name in plugins if name in home.plugins):
                     out.append(f"{one['name']}: the report says off, and its plugin is there and not disabled")
     for one in entry.get("switches") or []:
+        if one.get("kind") == "environment":
+            _variable(one, found, hold)
+            continue
         other = found.switches.get(one["name"])
         if other is not None:
             _switch(entry, one, other, hold)
@@ -61,6 +64,19 @@ def _switch(entry: dict, told: dict, found: Facts, hold) -> None:
     for jvm in told.get("processes") or []:
         if jvm["pid"] in seen and told["name"] != HAZELCAST:
             hold(f"{told['name']}, process {jvm['pid']}", CLOCKS.get(jvm["state"], "unknown"), seen[jvm["pid"]] == TRUE)
+
+
+def _variable(told: dict, found: Facts, hold) -> None:
+    """What runs, by process: the environment of a next start is not read here."""
+    switch = Switch(told["name"], told["off_value"], environment=True)
+    seen = {
+        int(one.pid): switch.is_off(one.environment.get(switch.name))
+        for one in found.processes
+        if one.environment is not None
+    }
+    for jvm in told.get("processes") or []:
+        if seen.get(jvm["pid"]) is not None:
+            hold(f"{told['name']}, process {jvm['pid']}", CLOCKS.get(jvm["state"], "unknown"), seen[jvm["pid"]])
 
 
 def _events(told: dict, home: Home, out: list[str]) -> None:

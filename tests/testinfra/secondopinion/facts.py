@@ -63,6 +63,7 @@ class Process:
     war: str = ""  # as it was given
     home: str = ""  # its JENKINS_HOME, as this host calls it
     variable: str = ""  # HZ_PHONE_HOME_ENABLED
+    environment: dict | None = None  # of it, what was asked for; None where it could not be read
     casc: bool = False  # an option of it says where configuration as code lies
     brought: bool = False  # its war brings configuration as code
     apart: list = field(default_factory=list)  # namespaces that it has for itself
@@ -109,13 +110,15 @@ class Facts:
 
 
 def script(mode: str, probe: bool, wanted: list[str], switches: Sequence = ()) -> bytes:
-    properties = "|".join(re.escape(name) for name in (jvmtext.PROPERTY, *(one.name for one in switches)))
+    named = [one.name for one in switches if not one.environment]
+    properties = "|".join(re.escape(name) for name in (jvmtext.PROPERTY, *named))
+    variables = "|".join(one.name for one in switches if one.environment) or "HZ_PHONE_HOME_ENABLED"
 
     def quote(text: str) -> str:
         return "'" + text.replace("'", "'\\''") + "'"
 
     head = (
-        f"PROPERTY={quote(properties)}\nENDPOINT={ENDPOINT}\nPORT={PORT}\nROUND={mode}\n"
+        f"PROPERTY={quote(properties)}\nVARIABLES={quote(variables)}\nENDPOINT={ENDPOINT}\nPORT={PORT}\nROUND={mode}\n"
         f"PROBE={'yes' if probe else 'no'}\nWANTED={quote(chr(10).join(wanted))}\n"
     )
     return (head + SCRIPT.read_text(encoding="utf-8")).encode()
@@ -185,7 +188,7 @@ def gather(
     for _unused in range(12):  # a file names a file names a file
         wanted: set[str] = set()
         facts = interpret(found, files, launch_scripts, wanted)
-        for switch in switches:
+        for switch in (one for one in switches if not one.environment):
             with jvmtext.looking_for(switch.name, switch.off):
                 facts.switches[switch.name] = interpret(found, files, launch_scripts, wanted)
         if with_homes:
@@ -392,6 +395,7 @@ def one_process(raw: dict) -> Process:
     out.base = tomcat.base_of(tokens)
     out.flag, out.layer, out.why = jvmtext.in_effect(tokens, environment)
     out.variable = environment.get("HZ_PHONE_HOME_ENABLED", "")
+    out.environment = None if raw.get("blind") else environment
     said = [*tokens, *(token for name in environment for token in jvmtext.split_environment(environment[name]))]
     out.casc = "CASC_JENKINS_CONFIG" in environment or any(
         re.match(r"-D(core\.casc|casc\.jenkins)\.config", token) for token in said

@@ -2,7 +2,7 @@
 # Read-only look at one host, for tests/testinfra: POSIX sh, run as root, fed over stdin. Executes nothing
 # that it reads. Records are lines "@key value"; text of files and commands follows behind a "|" per line,
 # so that nothing a file says can be taken for a record.
-# Set in front of this text: PROPERTY, ENDPOINT, PORT, ROUND (look|files), PROBE (yes|no), WANTED (paths; with home:,
+# Set in front of this text: PROPERTY, VARIABLES, ENDPOINT, PORT, ROUND (look|files), PROBE (yes|no), WANTED (paths; with home:,
 # casc: or archives: before one, what of a JENKINS_HOME speaks of senders).
 LC_ALL=C
 PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
@@ -171,7 +171,7 @@ process() {
     arguments "$1/cmdline" | sed -E -e "/^-D($PROPERTY)/b" -e '/^-D(catalina\.base|JENKINS_HOME)=/b' -e 's/^(-[^=:]*[=:]).*/\1/' | body
     say environ
     arguments "$1/environ" |
-        grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|JENKINS_HOME|HZ_PHONE_HOME_ENABLED|CASC_JENKINS_CONFIG)=' |
+        grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|JENKINS_HOME|HZ_PHONE_HOME_ENABLED|CASC_JENKINS_CONFIG)=|^('"$VARIABLES"')=' |
         sed 's/^\(CASC_JENKINS_CONFIG=\).*/\1/' | body
     say account "$(getent passwd "$(stat -c %u "$1")" | cut -d: -f6)"
     [ -r "$1/environ" ] || say environ_unreadable

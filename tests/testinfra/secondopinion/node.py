@@ -55,7 +55,7 @@ class Node:
         try:
             probe = self.policy.connectivity != "ignored"
             # What an audit says of core's senders is looked at by their switches, whether they are policy or not.
-            switches = list({one.name: one for one in [*SWITCHES, *self.policy.switches]}.values())
+            switches = list({one.option: one for one in [*SWITCHES, *self.policy.switches]}.values())
             with_homes = self.audited is not None or self.policy.toggle != "unmanaged"
             return facts.gather(
                 connection.feed,

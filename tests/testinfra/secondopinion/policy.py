@@ -17,17 +17,31 @@ NAMED = {
 }
 
 
+#: The variable of the environment by which one of them is turned off as well.
+VARIABLES = {"hazelcast_phone_home": "HZ_PHONE_HOME_ENABLED"}
+#: What a variable may say, each with the contrary.
+WORDS = {"true": "false", "1": "0", "yes": "no", "on": "off"}
+WORDS.update({contrary: word for word, contrary in WORDS.items()})
+
+
 @dataclass(frozen=True)
 class Switch:
-    """A property that is policy like the flag."""
+    """A property, or a variable of the environment, that is policy like the flag."""
 
     name: str
     off: str
     desired: str = "disabled"
+    environment: bool = False
 
     @property
     def option(self) -> str:
-        return f"-D{self.name}={self.off}"
+        return f"{'' if self.environment else '-D'}{self.name}={self.off}"
+
+    def is_off(self, value: str | None) -> bool | None:
+        """What the value of a variable means; None where nobody knows."""
+        if value == self.off:
+            return True
+        return False if value in (None, WORDS[self.off]) else None
 
 
 @dataclass
@@ -84,6 +98,9 @@ def _switches(policy: Policy, wanted) -> None:
         return
     for key, value in wanted.items():
         told = value if isinstance(value, dict) else {"desired": value}
+        if told.get("kind") == "environment" or key in VARIABLES.values():
+            _variable(policy, str(key), told)
+            continue
         name, off = NAMED.get(key, (str(key), told.get("off_value")))
         if told.get("desired") not in DESIRED or str(off).lower() not in ("true", "false"):
             policy.problems.append(f"telemetry_switches: {key} needs desired, and off_value where it is your own")
@@ -92,6 +109,15 @@ def _switches(policy: Policy, wanted) -> None:
         elif told["desired"] != "unmanaged" and policy.desired != "unmanaged":
             policy.switches.append(Switch(name, str(off).lower(), told["desired"]))
     policy.switches = list(dict.fromkeys(policy.switches))
+
+
+def _variable(policy: Policy, key: str, told: dict) -> None:
+    name, off = VARIABLES.get(key, key), str(told.get("off_value", "false" if key in VARIABLES else ""))
+    off = "false" if name in VARIABLES.values() else off
+    if told.get("desired") not in DESIRED or off not in WORDS or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        policy.problems.append(f"telemetry_switches: {key} needs the name of a variable, desired and off_value")
+    elif told["desired"] != "unmanaged" and policy.desired != "unmanaged":
+        policy.switches.append(Switch(name, off, told["desired"], True))
 
 
 def _waiver(policy: Policy, waiver, today: datetime.date) -> None:

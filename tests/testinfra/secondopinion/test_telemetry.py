@@ -100,6 +100,19 @@ def test_other_switches_follow_the_policy(node):
         pytest.skip("telemetry_switches names nothing that is policy")
     problems, advice = [], []
     for switch in node.policy.switches:
+        if switch.environment:
+            told = [
+                (one, None if one.environment is None else switch.is_off(one.environment.get(switch.name)))
+                for one in node.managed().processes
+            ]
+            for one, is_off in told:
+                what = f"process {one.pid}" + (f" ({one.service})" if one.service else "")
+                if is_off is None:
+                    problems.append(f"{what}: whether {switch.option} counts in its environment cannot be known")
+                elif is_off != (switch.desired == "disabled"):
+                    problems.append(f"{what} {'has' if is_off else 'does not have'} {switch.option} in its environment")
+            advice.append(f"{'set' if switch.desired == 'disabled' else 'take out'} {switch.option}; then restart")
+            continue
         found = node.managed().switches[switch.name]
         told = [(f"{one.name}: the next start", one.flag, one.why) for one in found.installations]
         told += [

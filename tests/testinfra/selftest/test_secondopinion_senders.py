@@ -159,6 +159,28 @@ def test_the_policy_of_toggle_and_switches():
     assert policy.read({"telemetry_desired": "disabled", "telemetry_toggle": True}).problems
 
 
+def test_a_variable_of_the_environment():
+    named = {
+        "hazelcast_phone_home": {"desired": "disabled", "kind": "environment"},
+        "ACME_SEND": {"desired": "enabled", "kind": "environment", "off_value": "0"},
+    }
+    found = policy.read({"telemetry_desired": "disabled", "telemetry_switches": named})
+    assert [(one.option, one.desired) for one in found.switches] == [
+        ("HZ_PHONE_HOME_ENABLED=false", "disabled"),
+        ("ACME_SEND=0", "enabled"),
+    ]
+    assert not found.problems
+    one = found.switches[0]
+    assert [one.is_off(value) for value in ("false", "true", None, "FALSE", "")] == [True, False, False, None, None]
+    for wrong in ({"A B": named["ACME_SEND"]}, {"ACME_SEND": {"desired": "disabled", "kind": "environment"}}):
+        assert policy.read({"telemetry_desired": "disabled", "telemetry_switches": wrong}).problems, wrong
+    process = Process("7", environment={"ACME_SEND": "0"})
+    told = {"name": "ACME_SEND", "off_value": "0", "kind": "environment", "on_disk": "disabled"}
+    for state, count in (("disabled", 0), ("enabled", 1), ("unknown", 0)):
+        entry = {"name": "cm", "switches": [{**told, "processes": [{"pid": 7, "state": state}]}]}
+        assert len(compare.contradictions(entry, home(), Facts(processes=[process]), False)) == count
+
+
 def a_class(annotated: str, constant: str, attribute: bytes = b"RuntimeInvisibleAnnotations") -> bytes:
     """A class with one constant that has an annotation, as javac lays it out."""
     texts = [b"demo/A", b"java/lang/Object", b"EVENT", b"Ljava/lang/String;", b"ConstantValue", constant.encode(), attribute,

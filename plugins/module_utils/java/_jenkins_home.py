@@ -255,10 +255,8 @@ def children(text: str, root: Callable[[str], None] = lambda _name: None, whole:
         if len(names) == 2:
             text = "".join(parts)
             word = text.strip()
-            if word.lower() in ("true", "false") and (text != word or len(inner) > 1 or name in found):
-                word = (
-                    "\0" + text
-                )  # XStream makes false of a true with blanks, and nothing of one that stands there twice
+            if word.lower() in ("true", "false") and (text != word or len(inner) > 1):
+                word = "\0" + text  # neither: to XStream a true with blanks around it is false
             found.setdefault(name, set()).add(word)
         names.pop()
 

@@ -88,6 +88,13 @@ STARTED = {
     "/usr/bin/chpst -e /etc/variables /opt/ci/run.sh": "enabled",  # its file of this name is empty
     "/usr/bin/envdir /etc/variables /opt/ci/run.sh": "enabled",
     "/usr/bin/systemd-run --scope /opt/ci/run.sh": "disabled",
+    "/usr/bin/setpriv --reuid=ci --clear-groups /opt/ci/run.sh": "disabled",
+    "/usr/bin/daemonize -u ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/daemonize -E JAVA_TOOL_OPTIONS=-Dx -u ci /opt/ci/run.sh": "enabled",
+    "/usr/bin/daemon --name=ci -- java -jar /opt/app/jenkins.war": "disabled",
+    "/usr/bin/daemon --name=ci --env=A=b --inherit -- java -jar /opt/app/jenkins.war": "disabled",
+    "/usr/bin/daemon --name=ci --env=JAVA_TOOL_OPTIONS=-Dx --inherit -- java -jar /opt/app/jenkins.war": "enabled",
+    "/usr/bin/daemon --name=ci --env=A=b -- java -jar /opt/app/jenkins.war": "enabled",
 }
 
 

@@ -77,7 +77,7 @@ _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
 #: What gives a program that it starts another environment than its own.
-_HANDS_ON = frozenset(["env", "sudo", "doas", "pkexec", "systemd-run"])
+_HANDS_ON = frozenset(["daemon", "daemonize", "doas", "env", "pkexec", "sudo", "systemd-run"])
 #: What starts a program as somebody else for root, and for others where they have leave.
 _ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
 #: What starts a program as a user whom it is given.
@@ -633,7 +633,7 @@ class Shell(Builtins):
                 ]
                 for folder in given:
                     self._read_environment_folder(folder, environment)
-            match = re.match(r"(?:--setenv=)?([A-Za-z_][A-Za-z0-9_]*)=", texts[index]) if assigns else None
+            match = re.match(r"(?:--(?:set)?env=)?([A-Za-z_][A-Za-z0-9_]*)=", texts[index]) if assigns else None
             if match:
                 environment[match.group(1)] = before[index][match.end() :]
         return environment
@@ -645,7 +645,14 @@ class Shell(Builtins):
             return not any(re.match(r"-[A-Za-z]*E|--preserve-env\Z", word) for word in _own_words(words))
         if name == "env":
             return any(re.match(r"-\Z|-[A-Za-z]*i|--ignore-environment\Z", word) for word in _own_words(words))
-        return _logs_in(name, words) or (name == "systemd-run" and "--scope" not in _own_words(words))
+        if name == "daemon":  # libslack's: where it is given variables these are all, if not told otherwise
+            given = any(re.match(r"-V|--env=", word) for word in words)
+            return given and {"-I", "--inherit"}.isdisjoint(words)
+        return (
+            _logs_in(name, words)
+            or (name == "setpriv" and "--reset-env" in words)
+            or (name == "systemd-run" and "--scope" not in _own_words(words))
+        )
 
     def _is_closed(self, before: Sequence[str], fresh: bool = False) -> bool:
         """Whether all of what the words in front of a program hand on is known, or all that matters (``fresh``)."""

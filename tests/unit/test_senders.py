@@ -236,6 +236,12 @@ def test_a_plugin_that_is_disabled_beside_its_archive_sends_nothing_after_a_star
     assert sender(running(host), "platform_insights")["state"] == "off"
     assert sender(running(host, started(-60)), "platform_insights")["state"] == "off"
     assert sender(running(host, started(-60), started(60)), "platform_insights")["state"] == "unknown"
+    twin = host.root / f"{HOME[1:]}/plugins/insights.hpi"
+    with zipfile.ZipFile(twin, "w") as made:
+        made.writestr("META-INF/MANIFEST.MF", "Short-Name: cloudbees-platform-insights\n")
+    found = sender(running(host), "platform_insights")
+    assert (found["state"], "insights.hpi is it by its manifest" in found["proof"]) == ("unknown", True)
+    twin.unlink()
     os.utime(marker, (1, 1))
     assert sender(running(host, started(60)), "platform_insights")["state"] == "unknown", "its owner sets that time"
     other = sender(running(host, started(-60, "/srv/other")), "platform_insights")

@@ -189,8 +189,13 @@ def _senders(
 
 def _doubt(sender: Sender, read: Dict[str, Any]) -> str:
     """Why plugins that are not there by their names may be loaded all the same; empty where they are not."""
-    named = next((read["named"][name] for name in sender.plugins if name in read["named"]), "")
-    return read["elsewhere"] or read["changed"] or named or read["unread"]
+    brought = next((read["brought"][name] for name in sender.plugins if name in read["brought"]), "")
+    return read["elsewhere"] or read["changed"] or _otherwise(sender, read) or brought or read["unread"]
+
+
+def _otherwise(sender: Sender, read: Dict[str, Any]) -> str:
+    """Which archive is one of its plugins by another name; empty where none is."""
+    return next((read["named"][name] for name in sender.plugins if name in read["named"]), "")
 
 
 def _presence(each: Sequence[Any]) -> Tuple[str, Optional[str], str]:
@@ -292,6 +297,9 @@ def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: 
     ]
     if "disabled" not in states or set(states) - {"disabled", "absent"}:
         return None
+    other = "" if isinstance(read, str) else _otherwise(sender, read)
+    if other:
+        return UNKNOWN, "the plugin is disabled beside its archive; but %s" % other
     if entry.running == "not_running":
         return OFF, "the plugin is disabled by a file beside its archive; nothing runs"
     if not entry.processes:
@@ -312,12 +320,13 @@ def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: 
 
 def _home(files: HostFiles, home: str, entry: Entry, until: float) -> Dict[str, Any]:
     named, unread = _named(files, home, until)
+    brought: Dict[str, str] = {}
     wars = wars_of(entry, files)
     if not wars or not all(war.startswith("/") for war in wars):
         unread = unread or "which war is started, and which plugins it brings, is not known"
     for war in wars:
         try:
-            named.update(_brought(files, war))
+            brought.update(_brought(files, war))
         except (FileNotFoundError, NotADirectoryError) + _BROKEN_ZIP:
             pass  # it is not there, or no archive: nothing starts
         except (OSError, Unreadable) as error:
@@ -347,6 +356,7 @@ def _home(files: HostFiles, home: str, entry: Entry, until: float) -> Dict[str, 
         "elsewhere": _elsewhere(files, home, entry),
         "changed": _changed(files, home, entry),
         "named": named,
+        "brought": brought,
         "unread": unread,
     }
 

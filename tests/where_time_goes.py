@@ -42,11 +42,16 @@ def _hosts() -> dict[str, float]:
     if (fleet := str(Path(__file__).parent / "fleet")) not in sys.path:  # tests hand it on to what they start
         sys.path.insert(0, fleet)
     import hosts as fleets
+    import machine
     import profiles
 
-    found = {}
+    found: dict[str, float] = {}
     for profile in profiles.PROFILES:
-        for path in fleets.Fleet(profile).cgroup.glob("*/cpu.stat"):
+        try:
+            hosts = list(fleets.Fleet(profile).cgroup.glob("*/cpu.stat"))
+        except machine.CannotRun:
+            return found  # there are no fleets here; or a test has changed how files are read, until it is over
+        for path in hosts:
             if path.parent.name != "exec":  # what runs there are our children
                 try:
                     found[str(path)] = int(path.read_text().split()[1]) / 1e6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import plan
@@ -19,6 +21,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._read: tuple[list[object], HostFiles, of_definition.Definition, of_outcome.Outcome] | None = None
         self.write("/usr/bin/java", "\x7fELF", 0o755)
         (root / "bin").symlink_to("usr/bin")
         (root / "usr/bin/sh").symlink_to("dash")
@@ -76,11 +79,33 @@ class Host:
         """A fresh view."""
         return HostFiles(str(self.root))
 
+    def _tree(self) -> list[object]:
+        """All that lies below the root, as it is now."""
+        found: list[object] = []
+        for folder, folders, names in os.walk(self.root):
+            for path in [os.path.join(folder, name) for name in [*folders, *names]]:
+                status = os.lstat(path)
+                small = stat.S_ISREG(status.st_mode) and status.st_size < 1 << 16
+                what = Path(path).read_bytes() if small else os.readlink(path) if os.path.islink(path) else None
+                found.append((path, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, what))
+        return found
+
+    def _reading(self) -> tuple[HostFiles, of_definition.Definition, of_outcome.Outcome]:
+        """The one installation on this host and the view that it was read with, as an audit and an edit share them.
+
+        Nothing is read a second time where nothing has changed in the meantime.
+        """
+        tree = self._tree()
+        if self._read is None or self._read[0] != tree:
+            files = self.files
+            found, _warnings = _discovery.discover(files)
+            assert len(found) == 1, [definition.name for definition, _outcome in found]
+            self._read = tree, files, *found[0]
+        return self._read[1:]
+
     def only(self) -> tuple[of_definition.Definition, of_outcome.Outcome]:
         """The one installation on this host."""
-        found, _warnings = _discovery.discover(self.files)
-        assert len(found) == 1, [definition.name for definition, _outcome in found]
-        return found[0]
+        return self._reading()[1:]
 
     def verdict(self) -> str:
         """What the files say of the one installation; a reason where they say nothing."""
@@ -89,15 +114,14 @@ class Host:
 
     def live(self) -> _live.Live:
         """The live launch file of the one installation."""
-        definition, outcome = self.only()
-        found = _live.live_of(definition, self.files, outcome)
+        files, definition, outcome = self._reading()
+        found = _live.live_of(definition, files, outcome)
         assert found is not None, "no live launch file"
         return found
 
     def declare(self, wanted: str) -> list[str]:
         """Plan an edit and write it plainly; returns the paths that changed."""
-        definition, outcome = self.only()
-        files = self.files
+        files, definition, outcome = self._reading()
         planned = plan(definition, files, outcome, _live.live_of(definition, files, outcome), wanted)
         for path, (_old, new) in planned.files.items():
             if new is None:

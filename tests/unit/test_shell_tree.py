@@ -514,3 +514,30 @@ def test_each_place_lies_within_what_it_is_part_of(dialect: str, text: str, tree
         words = command.words if isinstance(command, nodes.Simple) else []
         assert all(one.end <= other.start for one, other in zip(words, words[1:]))
         assert all(word.start <= part.start <= part.end <= word.end for word in words for part in word.parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("ab", [("ab", 0, False)]),
+        ("'a b'", [("a b", 1, True)]),
+        ("a'b'\"c\"", [("a", 0, False), ("b", 2, True), ("c", 5, True)]),
+        (r"a\ b", [("a", 0, False), (" ", 2, True), ("b", 3, False)]),
+        ("'~'{'}'", []),  # an unquoted brace is looked at where it is walked
+        ("'{a,b}~'", [("{a,b}~", 1, True)]),
+        (r"$'\t'", [("\t", 0, True)]),
+        ("*", [("*", 0, False)]),
+        *(
+            (text, [])
+            for text in ("$a", '"$a"', "a$b", "a`b`", "a$(b)", "$((1))", "<(a)", "~", "a:~", "{a,b}", "''", "a''")
+        ),
+    ],
+)
+def test_what_a_word_stands_for_without_a_shell(text: str, runs: list[tuple[str, int, bool]]) -> None:
+    """Nothing, where an expansion is in it, and each time the same value, where none is."""
+    (command,) = parse(Text(text, "/x"), "bash")[0].commands
+    assert isinstance(command, nodes.Simple)
+    (word,) = command.words
+    assert [(run.text, run.position, run.quoted) for run in word.fixed] == runs
+    assert all(run.path == ("/x" if run.text != "\t" else None) for run in word.fixed)
+    assert word.fixed is word.fixed

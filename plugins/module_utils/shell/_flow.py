@@ -678,7 +678,11 @@ class Flow(Words):
 
 
 def _is_glob(field: Value) -> bool:
-    return re.search(r"[*?]|\[.*\]", "".join("." if run.quoted else run.text for run in field), re.DOTALL) is not None
+    for run in field.runs:
+        if not run.quoted and ("*" in run.text or "?" in run.text or "[" in run.text):
+            plain = "".join(["." if run.quoted else run.text for run in field.runs])
+            return re.search(r"[*?]|\[.*\]", plain, re.DOTALL) is not None
+    return False
 
 
 def _guarded(shell: Flow, name: str) -> bool:

@@ -11,6 +11,7 @@ only.
 import re
 from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
+from ..text._characters import Run, Value
 from ..text._value import Text
 
 _DESCRIPTOR = re.compile(r"(?:[0-9]+-?|-)\Z")
@@ -85,13 +86,14 @@ class ArithmeticExpansion(Part):
 class Word:
     """A word: its parts in order."""
 
-    __slots__ = ("text", "start", "end", "parts")
+    __slots__ = ("text", "start", "end", "parts", "_fixed")
 
     def __init__(self, text: Text, start: int) -> None:
         self.text = text
         self.start = start
         self.end = start
         self.parts: List[Part] = []
+        self._fixed: Optional[Value] = None
 
     def literal(self) -> Optional[str]:
         """The word's characters where no expansion is in it, else None."""
@@ -101,6 +103,26 @@ class Word:
                 return None
             found += self.characters(part)
         return found
+
+    @property
+    def fixed(self) -> Value:
+        """What the whole word stands for wherever it is walked; empty where that takes a shell to say.
+
+        A script's words are walked once a way through it, and most of them have nothing to expand.
+        """
+        if self._fixed is None:
+            runs: List[Run] = []
+            for part in self.parts:
+                characters = self.characters(part) if isinstance(part, Literal) else ""
+                if not characters or (not part.quoted and ("~" in characters or "{" in characters)):
+                    runs = []
+                    break
+                if isinstance(part, Literal) and part.decoded:
+                    runs.append(Run(characters, quoted=True))
+                else:
+                    runs.extend(self.text.runs(part.start, part.end, part.quoted))
+            self._fixed = Value(runs)
+        return self._fixed
 
     def characters(self, part: Literal) -> str:
         """The characters of a literal part."""

@@ -74,7 +74,7 @@ class State:
 
     def copy(self) -> "State":
         """The same for a subshell; the shells set its traps back."""
-        made = State({}, (), None)
+        made = State.__new__(State)
         for name in State.__slots__:
             value = getattr(self, name)
             setattr(made, name, value.copy() if isinstance(value, (dict, list, set)) else value)

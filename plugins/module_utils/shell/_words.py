@@ -278,6 +278,10 @@ class Words:
         """A word where no field splitting happens (an assignment, a here-string, ``case``)."""
         runs: List[Run] = []
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
+        fixed = word.fixed
+        if fixed:
+            self._weigh(fixed, word)
+            return fixed
         for part in word.parts:
             if isinstance(part, Literal):
                 runs.extend(self._literal(word, part, colons=True))
@@ -319,6 +323,10 @@ class Words:
     def fields(self, word: Word) -> List[Value]:  # noqa: C901 -- one branch a part of a word
         """A word in a command line: expanded and split into fields."""
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
+        fixed = word.fixed
+        if fixed:
+            self._weigh(fixed, word)
+            return [fixed]
         if self.dialect == BASH and any(
             isinstance(part, Literal) and not part.quoted and _is_brace_expansion(word.characters(part))
             for part in word.parts

@@ -170,6 +170,31 @@ def test_no_host_decides_for_all_how_they_are_judged(
     assert _manual.entry_of(said) == "not-one-for-the-fleet"
 
 
+@pytest.mark.parametrize(("limit", "code"), [("1h", 2), ("never", 0)])
+@pytest.mark.parametrize("in_inventory", [True, False])
+def test_a_replay_has_the_limit_of_the_fleet(tmp_path: Path, limit: str, code: int, in_inventory: bool) -> None:
+    """Also where a group of the inventory has it, in which this machine is not; without an inventory what -e says."""
+    fleetmaker.make(tmp_path, 0, runs=1, hosts=("a",))
+    (tmp_path / "group_vars").mkdir()
+    given = {"telemetry_max_age": limit, "telemetry_fail_on": ["stale"]}
+    (tmp_path / "group_vars/cloudbees.json").write_text(json.dumps(given))
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"children": {"cloudbees": {"hosts": {"a": {}}}}}}))
+    more = {"as_of": "2026-11-25", "telemetry_reports_dir": str(tmp_path), **({} if in_inventory else given)}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "cbops.telemetry.replay", "-e", json.dumps(more)]
+        + (["-i", str(inventory)] if in_inventory else []),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("more", [(), ("-v",)])
 def test_a_task_of_ones_own_that_fails_ends_in_a_sentence(tmp_path: Path, more: tuple[str, ...]) -> None:
     """Of all that a task returns Ansible writes a wall, where it fails."""

@@ -107,7 +107,8 @@ def pieces(report: Report) -> Iterator[str]:
         meanings=MEANINGS,
         coverage=coverage_words(report.coverage).capitalize()
         if report.coverage
-        else "How many controllers there are besides these is not known here: no operations center told of any.",
+        else "How many controllers there are besides these is not known here: it is a part of the inventory, or no "
+        "operations center told of any.",
         count=len(hosts),
         hosts=(_row(host, report) for host in hosts),
         exceptions=_exceptions(hosts) if any(host.waiver is not None for host in hosts) else None,

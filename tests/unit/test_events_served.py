@@ -50,6 +50,8 @@ TOKEN = "11planted4711token"  # noqa: S105
         ("<h1>Events</h1><h3>a</h3><p>It began.</p><h3>b</h3><p>It <i>ended</i>.</p>",
          [("a", "It began."), ("b", "It ended.")]),
         # what a skin brings is no list of events
+        ("<ul><li><p><strong>a</strong></p><p>it <i>began</i></p><p>then</p></li><li><p><b>b</b></p></li></ul><p>end</p>",
+         [("a", "it began then"), ("b", "")]),
         ("<header><ul><li><b>Home</b> sweet</li></ul></header>" + TABLE % "<tr><td>a</td></tr>", [("a", "")]),
         ("<script>document.write('<table><tr><td>no</td></tr></table>')</script><dl><dt>a</dt></dl>", [("a", "")]),
         # each once, in an order of its own

@@ -101,6 +101,8 @@ class _Page(HTMLParser):
         elif tag in ("code", "b", "strong") and self._code is not None:
             self._code = None
             self._begin(self.items[-1])
+        elif tag == "p" and self.items and self._into and self._into[0] is self.items[-1]:
+            self._add(" ")  # an item goes on
         elif tag in ("td", "th", "dt", "dd", "li", "p", "table", "tr", *_HEADINGS):
             self._into = None
 

@@ -343,6 +343,9 @@ def test_bundles(host: Host) -> None:
     assert "parent" in declared(host, bundle="/srv/bundle")["reason"]
     host.write("/srv/bundle/conf/b.yaml", casc("false"))
     assert declared(host, bundle="/srv/bundle")["collected"] is False
+    for other in ("JCasC: [conf]\n", "jcasc: [conf]\nParent: base\n"):
+        host.write("/srv/bundle/bundle.yaml", other)
+        assert "in other letters" in declared(host, bundle="/srv/bundle")["reason"]
     for listed in ("[../x.yaml]", "[/etc/x.yaml]", "['*.yaml']", "{a: b}", "[[x]]", "*x", "['${X}.yaml']"):
         host.write("/srv/bundle/bundle.yaml", f"jcasc: {listed}\n")
         assert declared(host, bundle="/srv/bundle")["collected"] == "unknown", listed

@@ -144,8 +144,11 @@ class _Sources:
 
         try:
             tree = _yaml.Reader(text).document()
-            listed = _member(tree, "jcasc", path)
-            parent = _member(tree, "parent", path)
+            listed, parent = [_member(tree, name, path) for name in ("jcasc", "parent")]
+            if sum(key.value in ("jcasc", "parent") for key, _value in (tree and tree.value or ())) != sum(
+                one is not None for one in (listed, parent)
+            ):
+                raise Untold("%s: jcasc or parent in other letters, which is not read" % path)
             if listed is None:
                 names: List[Any] = []
             elif listed.kind == _yaml.LIST:

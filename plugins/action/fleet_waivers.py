@@ -18,6 +18,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut, named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, LocalAction
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import among_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, waiver_of
@@ -73,7 +74,10 @@ class ActionModule(LocalAction):
                     f"Encrypted are {named(files)}. {_PASSWORD}",
                 }
             locked += [f"{host}: {name}" for name in undecryptable(variables)]
+            by_facts = among_facts(variables)[1]  # no policy; what is done for all by such a host refuses them
             for name, usual in OF_THE_FLEET.items():
+                if name in by_facts:
+                    continue
                 value = variables.get(name, usual)
                 if isinstance(value, str) and "{" in value:
                     value = hostvars[host].get(name)

@@ -9,9 +9,9 @@ the rest of what was sent in ``parts``: the request, then the sources.
 
 import json
 import os
+import re
 import sys
 from collections import namedtuple
-from importlib.machinery import ModuleSpec
 from typing import Any, Dict, List
 
 if sys.version_info < (3, 6):
@@ -27,6 +27,19 @@ def record(name: str, fields: str, *defaults: Any) -> Any:
     return kind
 
 
+class Late:
+    """A regular expression that is compiled when it is used first: an audit uses few of all."""
+
+    def __init__(self, *words: Any) -> None:
+        self.words = words
+
+    def __getattr__(self, name: str) -> Any:
+        """What the expression has by this name, from now on without asking."""
+        value = getattr(re.compile(*self.words), name)
+        setattr(self, name, value)
+        return value
+
+
 class Importer:
     """Finds and loads modules of the package from memory."""
 
@@ -38,18 +51,19 @@ class Importer:
         """The module's specification, if it is one of ours."""
         top, _dot, inside = name.partition(".")
         if top == PACKAGE and (inside in self.sources or inside in self.packages):
-            return ModuleSpec(name, self, is_package=inside in self.packages)  # type: ignore[arg-type]
+            kind = type(sys.__spec__)  # ModuleSpec; its own module imports more
+            return kind(name, self, is_package=inside in self.packages)  # type: ignore[arg-type]
         return None
 
     def create_module(self, spec: Any) -> None:
         """Python's own way."""
 
     def exec_module(self, module: Any) -> None:
-        """Run the module's source, with ``record`` (see _packing). The name of its file is what a traceback shows."""
+        """Run the module's source, with what _packing puts in. The name of its file is what a traceback shows."""
         name = module.__name__.partition(".")[2]
         if name in self.sources:
             code = compile(self.sources[name], name.replace(".", "/") + ".py", "exec", dont_inherit=True)
-            module.record = record
+            module.record, module.late = record, Late
             exec(code, module.__dict__)  # noqa: S102 -- the collection's own source
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _packing as packing
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import FOLDER
 
 SOURCE = '"""Doc."""\n\nimport os  # why\n\n\ndef f(a: int) -> str:\n    return os.sep * a\n'
 
@@ -124,3 +127,33 @@ def test_what_is_kept_is_whole_or_is_made_anew(folder: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1] if number else b"")
     assert packing.kept("packed", "a", make) == packing.kept("packed", "b", make) == b"\x00made\xff"
     assert len(made) == 4, "nothing that is not whole is taken"
+
+
+def test_expressions_of_modules_and_classes_are_put_off_and_nothing_else() -> None:
+    source = (
+        "import re\n"
+        "A=re.compile('é')\n"
+        "B=[re.compile('b')]\n"
+        "def f(x=re.compile('x')):\n"
+        " c=re.compile('c');return c.match(x.pattern)\n"
+        "class D:\n"
+        " E=re.compile(\n"
+        "'e',\n"
+        "re.I)\n"
+    )
+    made = packing.put_off(source)
+    assert made == source.replace("A=re.compile", "A=late").replace("E=re.compile", "E=late")
+
+
+def test_an_expression_that_is_put_off_is_the_expression() -> None:
+    shim: dict[str, Any] = {}
+    exec((FOLDER / "_shim.py").read_text("utf-8"), shim)  # noqa: S102 -- what a host runs first
+    late, plain = shim["Late"]("(a)|(b)", re.IGNORECASE), re.compile("(a)|(b)", re.IGNORECASE)
+    assert vars(late) == {"words": ("(a)|(b)", re.IGNORECASE)}, "nothing is compiled"
+    assert late.match("B").groups() == plain.match("B").groups()  # type: ignore[union-attr]
+    assert (late.sub("-", "abc"), late.pattern, late.groups) == ("--c", plain.pattern, plain.groups)
+    assert late.match is late.match, "it is asked once"
+    with pytest.raises(AttributeError):
+        late.nothing  # noqa: B018
+    with pytest.raises(re.error):
+        shim["Late"]("(").match("")

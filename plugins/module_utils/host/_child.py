@@ -151,6 +151,7 @@ def _supervise(work: Callable[[], Dict[str, Any]], memory: int, seconds: float) 
 
 def _work(work: Callable[[], Dict[str, Any]], writer: int, memory: int, seconds: float) -> None:
     """In the child: its limits, the work, the answer."""
+    gc.set_threshold(100000)  # of what is compiled and read nearly all stays
     os.setpgid(0, 0)
     _on_signals(_end_here)
     for kind, limit in (

@@ -6,7 +6,6 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only. See _backups, which writes.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -25,6 +24,8 @@ _LIMIT_RECORDS = 20  # that are read, the newest first
 
 def digest(content: bytes) -> str:
     """SHA-256 of a file."""
+    import hashlib  # dear, and most hosts have no record
+
     return hashlib.sha256(content).hexdigest()
 
 

@@ -235,12 +235,11 @@ def _flags(tokens: List[str]) -> List[List[str]]:
 def loaded(name: str, files: HostFiles) -> Loaded:
     """The unit as the service manager has it. Raises :class:`Unavailable`, :class:`Unresolvable`."""
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)
-    service = _properties(name, "Service", _SERVICE_PROPERTIES)
     environment: Dict[str, Variable] = {}
     try:
-        newer = _properties(name, "Service", _NEWER_PROPERTIES)
+        service = newer = _properties(name, "Service", _SERVICE_PROPERTIES + _NEWER_PROPERTIES)
     except Unavailable:
-        newer = {}
+        service, newer = _properties(name, "Service", _SERVICE_PROPERTIES), {}
     for key in _array(newer.get("PassEnvironment", [])):
         environment[key] = passed_on(key, "loaded unit")
     fields = _array(newer.get("TemporaryFileSystem", []))

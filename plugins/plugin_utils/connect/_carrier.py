@@ -38,7 +38,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _ga
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import Action
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, record
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import kept, stripped
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import kept, put_off, stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     HOST_LIMIT,
     PolicyError,
@@ -147,7 +147,9 @@ def packed(*packages: str) -> bytes:
     found = [(name, raw(name)) for package in packages for name in sources(package)]
 
     def made() -> bytes:
-        return zlib.compress("\0".join(text for name, source in found for text in (name, stripped(source))).encode(), 9)
+        return zlib.compress(
+            "\0".join(text for name, source in found for text in (name, put_off(stripped(source)))).encode(), 9
+        )
 
     return kept("packed", "\0".join(text for one in found for text in one), made)
 

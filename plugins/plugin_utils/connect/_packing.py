@@ -25,6 +25,8 @@ from pathlib import Path
 
 #: What makes the class below a NamedTuple, on the host; see the shim.
 RECORD = "record"
+#: What makes a regular expression that is compiled when it is used first, on the host; see the shim.
+LATE = "late"
 
 _COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
 _INDENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
@@ -83,6 +85,34 @@ def kept(kind: str, source: str, make: Callable[[], bytes]) -> bytes:
     return made
 
 
+def put_off(source: str) -> str:
+    """A stripped source whose expressions are compiled when they are used first, not when it is imported."""
+    text = source.encode()
+    starts = _starts(text)
+    tree = ast.parse(source)
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    found = []
+    for scope in scopes:
+        for node in scope.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                called = node.value.func
+                if ast.unparse(called) == "re.compile":
+                    begin = starts[called.lineno - 1] + called.col_offset
+                    end = starts[(called.end_lineno or 0) - 1] + (called.end_col_offset or 0)
+                    found.append((begin, end))
+    for begin, end in sorted(found, reverse=True):
+        text = text[:begin] + LATE.encode() + text[end:]
+    return text.decode()
+
+
+def _starts(text: bytes) -> list[int]:
+    """Where the lines begin, in bytes, as an ast counts."""
+    starts = [0]
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    return starts
+
+
 def _keep(path: Path, content: bytes) -> None:
     """Write it in one piece, or not at all."""
     try:
@@ -104,10 +134,8 @@ def _keep(path: Path, content: bytes) -> None:
 
 
 def _made(source: str) -> str:
-    text = source.encode()  # an ast counts bytes
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
+    text = source.encode()
+    starts = _starts(text)
     kept, done = [], 0
     for begin, end, instead in sorted(_cuts(ast.parse(source), text, starts)):
         # What is cut out of a line that goes on leaves its line ends quoted.

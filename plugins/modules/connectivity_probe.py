@@ -345,7 +345,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._answer import answer
 from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import EXPECTATIONS
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._spec import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = dict(
     SPEC, expect={"type": "str", "choices": list(EXPECTATIONS), "default": "any"}

@@ -174,7 +174,7 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._answer import answer
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._spec import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "root": {"type": "path", "default": "/"},

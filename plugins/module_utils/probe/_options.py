@@ -12,27 +12,11 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from ..host import _limits as limits
 from ._connectivity import Endpoint, Options, Route, endpoint, probe_all
 from ._proxies import Network, paths
+from ._spec import CONFIGURED, DIRECT, SPEC
 
-DIRECT, CONFIGURED = "direct", "configured"
 LIMIT_TIMEOUT = 60.0  # seconds
 LIMIT_COUNT = 100
 LIMIT_INTERVAL = 60.0  # seconds
-
-#: Options of the probe, as both modules that probe take them.
-SPEC: Dict[str, Dict[str, Any]] = {
-    "host": {"type": "str", "default": "api.segment.io"},
-    "port": {"type": "int", "default": 443},
-    "endpoints": {"type": "list", "elements": "str"},
-    "via": {"type": "list", "elements": "str", "default": [DIRECT, CONFIGURED]},
-    "timeout": {"type": "float", "default": 5},
-    "tls": {"type": "bool", "default": True},
-    "http": {"type": "bool", "default": False},
-    "count": {"type": "int", "default": 1},
-    "interval": {"type": "float", "default": 1},
-    "ca_file": {"type": "path"},
-    "public_authorities": {"type": "path"},
-    "private_authority": {"type": "bool", "default": False},
-}
 
 
 class Way(NamedTuple):

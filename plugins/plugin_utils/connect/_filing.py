@@ -41,8 +41,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     judge,
     policy_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import with_events
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import with_served
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._wished import alone, wants_any
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
 #: Options of a probe, and the variables that they come from.
@@ -201,6 +200,16 @@ def problem_of(answer: Mapping[str, Any]) -> str:
     return words_of_ssh(said(answer))
 
 
+def with_products(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A host's state with what its products say, where the inventory wants that; never with what it says for them."""
+    if not wants_any(variables):
+        return alone(state)
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import with_events
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import with_served
+
+    return with_events(with_served(state, variables), variables)
+
+
 def file_answer(
     host: str,
     variables: Mapping[str, Any],
@@ -214,7 +223,7 @@ def file_answer(
     """
     state = answer.get("state")
     if isinstance(state, Mapping) and not answer.get("unreachable"):
-        state = with_events(with_served(state, variables), variables)
+        state = with_products(state, variables)
     kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
     error = problem_of(answer) if kept is None else circumstances.error or None
     policy: Policy | None = None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import REACHABLE_OUTCOMES
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._spec import SPEC
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _showing as showing
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand, Known, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, probe_of, problem_of

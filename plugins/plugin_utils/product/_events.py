@@ -27,8 +27,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served im
     asked,
     ways_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._wished import wants_events, without_events
 
-VARIABLE = "telemetry_events"
 #: Characters of lists that may stand in the evidence of a host a second time: it says itself how many services it has.
 REPEATED = 1 << 20
 _SAFE = "/%:@!$&'()*+,;=~-._?"
@@ -77,8 +77,8 @@ def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mappi
 
     What a host says in their name is taken out in any case.
     """
-    entries = [_without(entry) for entry in state.get("installations") or []]
-    if variables.get(VARIABLE) == "served":
+    entries = [without_events(entry) for entry in state.get("installations") or []]
+    if wants_events(variables):
         try:
             way = ways_of(entries, variables)
         except (TypeError, ValueError):
@@ -88,13 +88,6 @@ def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mappi
             left = [REPEATED]
             entries = [_asked(entry, way(entry), known, left) for entry in entries]
     return {**state, "installations": entries}
-
-
-def _without(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    events = entry.get("events")
-    if not isinstance(events, Mapping) or "served" not in events:
-        return entry
-    return {**entry, "events": {name: value for name, value in events.items() if name != "served"}}
 
 
 class _Known(NamedTuple):

@@ -22,8 +22,12 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access imp
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _client as client
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import NotOnPage, checkbox_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._wished import (
+    INFERRED,
+    wants_toggle,
+    without_toggle,
+)
 
-VARIABLE = "telemetry_toggle_served"
 SECONDS = 10
 EXPORT_BYTES = 8 << 20
 EXPORT_PARSED = 2 << 20  # of a document in which the checkbox may be named
@@ -39,11 +43,6 @@ PAGE = ("/manage/configure", "Overall/SystemRead")
 _MANAGE = "/manage"
 #: Where one question shows that another would have the same answer.
 _HOPELESS = (client.ADDRESS, client.UNREACHABLE, client.CERTIFICATE, client.LATE, client.STARTING)
-
-
-def is_wanted(variables: Mapping[str, Any]) -> bool:
-    """Whether the product is asked, by a host's variables. Raises TypeError where that is no yes or no."""
-    return bool(boolean(variables.get(VARIABLE) or False))
 
 
 def exported(text: str) -> bool | None:
@@ -126,27 +125,15 @@ def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
     """
     if not isinstance(state, Mapping):
         return state
-    entries = [_without(entry) for entry in state.get("installations") or []]
+    entries = [without_toggle(entry) for entry in state.get("installations") or []]
     try:
-        if is_wanted(variables):
+        if wants_toggle(variables):
             way = ways_of(entries, variables)
             known: _Known = {}
             entries = [_asked(entry, way(entry), known) for entry in entries]
     except (TypeError, ValueError):
         pass  # the policy is not valid, which is said by whoever judges it
     return {**state, "installations": entries}
-
-
-def _without(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An installation as its host alone may describe it: no page was read there."""
-    toggle = entry.get("toggle")
-    if not isinstance(toggle, Mapping):
-        return entry
-    toggle = {name: value for name, value in toggle.items() if name != "served"}
-    disk = toggle.get("on_disk")
-    if isinstance(disk, Mapping) and disk.get("mark") not in (None, _toggle.INFERRED):
-        toggle["on_disk"] = {**disk, "mark": _toggle.INFERRED}
-    return {**entry, "toggle": toggle}
 
 
 def ways_of(
@@ -180,7 +167,7 @@ def _asked(entry: Mapping[str, Any], access: Access | None, known: _Known) -> Ma
     if access is None:
         return {**entry, "toggle": {**toggle, "served": {"collected": "unknown", "reason": NO_URL}}}
     disk = toggle["on_disk"]
-    is_inferred = disk.get("mark") == _toggle.INFERRED and "file" in disk
+    is_inferred = disk.get("mark") == INFERRED and "file" in disk
     if (access, is_inferred) not in known:
         known[access, is_inferred] = ask(access, is_inferred)
     served, cls = known[access, is_inferred]

@@ -177,6 +177,8 @@ def test_the_record_says_of_the_flag_only_what_was_done_for_it() -> None:
     ]
     diff = {"before": "", "after": "line 3: ... -Da.b=true ...\n", "after_header": "/etc/default/cm"}
     assert summary({**one, "flag": False}, diff) == "property put in (line 3)"
+    diff = {**diff, "before": "line 4: ... A_B=0 ...\n", "after": ""}
+    assert summary({**one, "flag": False}, diff) == "variable taken out (line 4)"
 
 
 def test_a_name_that_is_none_is_refused(host: Host) -> None:
@@ -233,6 +235,31 @@ def test_the_switch_goes_with_its_definition(host: Host) -> None:
     done = _declare.declare("disabled", str(host.root), attach="never", switch=switch)
     assert done.changed and "-Dcom.example.phone.home=false" in host.read("/etc/default/cloudbees-core-cm")
     assert done.document["installations"][0]["on_disk"] == "enabled", "the document is about the flag"
+
+
+def test_a_host_is_read_once_for_all_that_is_right_already(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g -Da.b0=true"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    count = []
+    real = _declare.survey
+    monkeypatch.setattr(_declare, "survey", lambda *given: count.append(1) or real(*given))
+    switches = [
+        {**CORE, "name": f"a.b{number}", "state": "disabled" if not number else "enabled"} for number in range(9)
+    ]
+    for check in (True, False):
+        del count[:]
+        found = answered(host, "enabled", switches, check)
+        assert (found["changed"], len(count)) == (False, 1)
+        (entry,) = found["state"]["installations"]
+        states = [(one["name"], one["on_disk"]) for one in entry["switches"]]
+        assert states == [(one["name"], one["state"]) for one in switches]
+    del count[:]
+    mixed = [*switches[:5], {**PHONE, "state": "disabled"}, *switches[5:]]
+    found = answered(host, "enabled", mixed)
+    assert found["changed"] and len(count) == 3, "one for the flag, and before and after the edit"
+    (entry,) = found["state"]["installations"]
+    assert [one["name"] for one in entry["switches"]] == [one["name"] for one in mixed]
+    assert {one["on_disk"] for one in entry["switches"] if one["name"] in ("a.b0", PHONE["name"])} == {"disabled"}
 
 
 @pytest.mark.parametrize("check", [False, True])

@@ -83,11 +83,12 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     switch: Switch = TELEMETRY,
     over: Optional[HostFiles] = None,
     clocks: Optional[Callable[[Entry, Switch, int, HostFiles], Dict[str, Any]]] = None,
+    among: Sequence[Switch] = (),
 ) -> Declared:
     """Make the next start of every installation (or of the named ones) run with telemetry ``desired``.
 
     ``switch`` is another property that is to be so; ``over`` what an edit before this one would have made of the files;
-    ``clocks`` describes the switch for the state document.
+    ``clocks`` describes the switch for the state document; ``among`` are all that the same request is about.
 
     What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
     are edited. ``run`` is recorded with each backup; of those of a file, ``count`` are kept for ``days``. Raises
@@ -95,13 +96,14 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     """
     store = Store(root, run, count, days)
     last: List[Survey] = []  # as the state document has it
+    asked = tuple(among) or (switch,)
 
     def looked(files: HostFiles) -> Survey:
         if switch is TELEMETRY:
-            last[:] = [survey(files, launch_scripts, attach)]
+            last[:] = [survey(files, launch_scripts, attach, among)]
             return last[0]
-        last[:] = [survey(files, launch_scripts, attach, (switch,))]
-        return _held_against(last[0], switch)
+        last[:] = [survey(files, launch_scripts, attach, asked)]
+        return _held_against(last[0], switch, asked.index(switch))
 
     before = looked(over or HostFiles(root))
     _check_names(before, names)
@@ -225,7 +227,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     document = document_of(last[0])
     if clocks is not None and switch is not TELEMETRY:
         for entry, installation in zip(last[0].entries, document["installations"]):
-            installation["switches"] = [clocks(entry, switch, 0, last[0].files)]
+            installation["switches"] = [clocks(entry, switch, asked.index(switch), last[0].files)]
     return Declared(
         changed,
         diffs,
@@ -251,13 +253,14 @@ def _check_names(found: Survey, names: Sequence[str]) -> None:
         )
 
 
-def _held_against(found: Survey, switch: Switch) -> Survey:
-    """A survey with another switch in the place of the flag."""
+def _held_against(found: Survey, switch: Switch, number: int) -> Survey:
+    """A survey with another switch in the place of the flag, which is the one of this ``number`` in it."""
     entries = []
     for entry in found.entries:
         running = entry.running
         if entry.processes and not (entry.stray and running == "unknown"):
-            jvms = [jvm._replace(state=jvm.switches[0].state, reason=jvm.switches[0].reason) for jvm in entry.processes]
+            told = [(jvm, jvm.switches[number]) for jvm in entry.processes]
+            jvms = [jvm._replace(state=one.state, reason=one.reason) for jvm, one in told]
             running = _summary(jvms)[0]
         entries.append(
             entry._replace(
@@ -277,18 +280,38 @@ def declare_all(desired: str, switches: Sequence[Tuple[Switch, str]], root: str,
         found = survey(HostFiles(root), launch_scripts, attach)
         _check_names(found, names)
         return Declared(False, [], [], [], document_of(found), [], False, [], [], found, found.files)
-    done = declare(desired, root, launch_scripts, names, backup, check, attach, run, count, days)
+    among = tuple(dict.fromkeys(switch for switch, _state in switches))
+    done = declare(
+        desired, root, launch_scripts, names, backup, check, attach, run, count, days, TELEMETRY, None, None, among
+    )
     for switch, state in switches:
+        found = _held_against(done.found, switch, among.index(switch))
+        if clocks is not None and _is_so(found, state, names):  # the reading that there is tells it
+            for entry, installation in zip(done.found.entries, done.document["installations"]):
+                told = clocks(entry, switch, among.index(switch), done.found.files)
+                installation["switches"] = installation.get("switches", []) + [told]
+            owing = _owing(found, state, names)
+            done = done._replace(restart_required=list(dict.fromkeys(done.restart_required + owing)))
+            continue
         over = done.view if check else None
         try:
             more = declare(
-                state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over, clocks
+                state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over, clocks, among
             )
         except (Refused, OSError, ValueError) as error:  # what was written before is said all the same
             done = done._replace(refused=done.refused + ["%s: %s" % (switch.key, error)])
             continue
         done = _merged(done, more, check)
     return done
+
+
+def _is_so(found: Survey, desired: str, names: Sequence[str]) -> bool:
+    """Whether the files of all that may be edited say already what is wanted of a switch."""
+    return all(
+        entry.on_disk.verdict == desired
+        for entry in found.entries
+        if (entry.definition.name in names if names else not entry.stray)
+    )
 
 
 def _merged(done: Declared, more: Declared, check: bool) -> Declared:

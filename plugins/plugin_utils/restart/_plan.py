@@ -56,7 +56,8 @@ def summary(edit: Mapping[str, Any], diff: Mapping[str, str]) -> str:
     lines = [line.partition(":")[0] for line in comes if line not in more]
     if edit.get("toggle"):
         return f"toggle set ({', '.join(lines)})" if lines else "toggle set"
-    what = "flag" if edit.get("flag", True) else "property"
+    is_option = not lines or any(" -D" in line for line in comes)
+    what = "flag" if edit.get("flag", True) else "property" if is_option else "variable"
     words = "new file" if edit["before"] is None else f"{what} put in" if comes is after else f"{what} taken out"
     return f"{words} ({', '.join(lines)})" if lines else words
 

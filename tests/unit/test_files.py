@@ -794,6 +794,26 @@ def test_an_error_after_the_write_does_not_say_that_nothing_changed(
     assert text(file) == NEW
 
 
+def test_what_was_put_back_is_said_where_it_may_not_last(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is back, so nobody may take it for a file that was left as it is."""
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    real = files.sync_folder
+
+    def broken(place: files.Place) -> None:
+        if place.path == str(file):
+            raise OSError(errno.EIO, "Input/output error")
+        real(place)
+
+    monkeypatch.setattr(files, "sync_folder", broken)
+    (undone,) = store(file, "R2").undo("R1")
+    assert text(file) == OLD
+    assert undone.changed and undone.after == OLD.encode("latin-1") and undone.source
+    assert undone.reason is not None and undone.reason.endswith("is not certain: Input/output error")
+    again = store(file, "R3")
+    assert again.restore(str(file), undone.backup).changed and text(file) == NEW
+    assert len(again.doubts) == 1 and "it was written" in again.doubts[0]
+
+
 # -- backups ----------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from actions import given
 from hostroot import FLAG
 
 from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import ActionModule
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import registered
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _restarting
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._journal import (
     LENGTH,
@@ -213,6 +214,8 @@ class Scene(ActionModule):
         if "path" not in arguments:
             return {"edited": list(self.edited)}
         came = self.edited.get(arguments["path"], "")
+        if came.startswith("doubt"):
+            return registered("telemetry_backup", {"changed": True, "backups": [], "doubts": [came]})
         return {"failed": True, "msg": came} if came else {"changed": arguments["path"] in self.edited}
 
     def outcome(self) -> str | None:
@@ -284,6 +287,15 @@ def test_a_service_that_was_in_a_crash_loop_counts_from_where_it_stood() -> None
     scene = Scene([{"NRestarts": "9"}], [(7, "disabled")])
     scene.before = {**RUNNING, "NRestarts": "9", "ActiveState": "activating"}
     assert scene.outcome() is None
+
+
+def test_what_was_put_back_and_may_not_last_is_said() -> None:
+    """It is back, so the service is restarted with it."""
+    scene = Scene([UP], [(3, "enabled")])
+    scene.edited = {"/etc/default/cm": "doubt: it was written, but whether that outlasts a power cut is not certain"}
+    found = scene.rolled_back()
+    assert found["rolled_back"] == ["/etc/default/cm"] and scene.restarts
+    assert found["msg"].endswith("; doubt: it was written, but whether that outlasts a power cut is not certain")
 
 
 def test_what_this_run_edited_is_put_back_and_the_service_is_seen_to_be_up() -> None:

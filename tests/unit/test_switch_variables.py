@@ -326,6 +326,34 @@ def test_who_starts_it_may_set_it(host: Host) -> None:
     assert state() == ("disabled", None)
 
 
+def test_a_value_that_is_a_secret_is_in_no_diff(host: Host) -> None:
+    script(host, f"export {NAME}=s3cr3tpassword")
+    done = answered(host, "enabled", [asked("disabled")])
+    assert not done["refused"] and "s3cr" not in str(done)
+    assert f"{NAME}= ..." in done["diff"][0]["before"] and f"{NAME}=false ..." in done["diff"][0]["after"]
+
+
+def test_what_a_unit_takes_away_is_written_by_hand(host: Host) -> None:
+    host.write(WAR, "PK")
+    host.write("/etc/systemd/system/cm.service", UNIT + f"UnsetEnvironment={NAME}\n")
+    before = files(host)
+    refused = answered(host, "enabled", [asked("disabled")])
+    assert refused["failed"] and files(host) == before
+    place = "/etc/systemd/system/cm.service"
+    assert f"by hand, in {place}, before the word java of its command: env {NAME}=false" in refused["msg"]
+
+
+@pytest.mark.parametrize("start", ["env -i java", "sudo -u jenkins java"])
+def test_what_does_not_arrive_is_not_written(host: Host, start: str) -> None:
+    host.script(f"#!/bin/sh\nexec {start} -Xmx1g -jar {WAR}\n")
+    host.write(WAR, "PK")
+    before = files(host)
+    refused = answered(host, "enabled", [asked("disabled")])
+    assert refused["failed"] and files(host) == before
+    assert f"by hand, in {START}, before the word java of its command: env {NAME}=false" in refused["msg"]
+    assert _manual.entry_of(refused["msg"])
+
+
 def test_every_value_has_a_contrary() -> None:
     for off, on in CONTRARY.items():
         one = Switch(OWN, off, "", True)

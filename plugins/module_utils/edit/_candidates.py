@@ -640,7 +640,9 @@ def _redacted(content: Optional[str], flag: str) -> str:
     lines = []
     name = re.escape(flag.rpartition("=")[0])
     told = (
-        name + r"(?![\w.-])(?:=[A-Za-z]{0,5})?" if flag.startswith("-D") else r"(?<![\w.-])%s=[A-Za-z0-9]{0,5}" % name
+        name + r"(?![\w.-])(?:=[A-Za-z]{0,5})?"
+        if flag.startswith("-D")
+        else r"(?<![\w.-])%s=(?:[A-Za-z0-9]{0,5}(?![^\s\"';)]))?" % name
     )
     for match in re.finditer(told, content):
         lines.append("line %d: ... %s ...\n" % (line_of(content, match.start()), match.group(0)))

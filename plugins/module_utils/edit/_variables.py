@@ -85,7 +85,7 @@ def by_hand(
     if tried:
         followed = before.walk.followed if before.walk is not None else ()
         return "by hand, in %s, before the word java of its command: env %s=%s" % (
-            (followed[-1] if followed else "") or definition.name,
+            (followed[-1] if followed else definition.unit and definition.unit.fragment) or definition.name,
             switch.name,
             word,
         )

@@ -342,6 +342,8 @@ def test_the_command_of_red_hats_daemon_ends_at_a_semicolon(tmp_path: Path) -> N
         (f"-Da=b&c {FLAG}", "unresolvable"),
         (f"-Da=b<c {FLAG}", "unresolvable"),  # there is no such file, so nothing starts
         (f"-Da=b>c {FLAG}", "unresolvable"),  # nor may one be made by its user
+        (f"-Da=b>/etc/c {FLAG}", "disabled"),
+        (f"-Da=b>/none/c {FLAG}", "unresolvable"),
         (f"-Da='b<c>' {FLAG}", "disabled"),
         (f"-Da='b;c' {FLAG}", "disabled"),
         (f"-Da='b {FLAG}'", "enabled"),

@@ -113,6 +113,8 @@ def test_a_variable_of_a_unit(host: Host, path: str, before: str, after: str) ->
     ("before", "after"),
     [
         ("-Xmx1g \\\n  # why\n  -jar", "-Xmx1g \\\n  # why\n FLAG  -jar"),
+        ("-Xmx1g \\\n# why \\\n  -jar", "-Xmx1g FLAG \\\n# why \\\n  -jar"),
+        ("-Xmx1g \\\n \t; why \\\n  -jar", "-Xmx1g FLAG \\\n \t; why \\\n  -jar"),
         ("-Xmx1g -jar", "-Xmx1g FLAG -jar"),
         ("-jar", "FLAG -jar"),
     ],
@@ -361,3 +363,32 @@ def test_backups_count_among_what_a_launcher_reads_where_they_are_kept(host: Hos
     assert list(plan(definition, host.files, outcome, host.live(), "disabled").files) == [path]
     kept = plan(definition, host.files, outcome, host.live(), "disabled", backup=True)
     assert path not in kept.files
+
+
+@pytest.mark.parametrize(
+    ("script", "settings", "words"),
+    [
+        ("/opt/run.sh", True, "in /opt/run.sh, among the words of java before -jar: "),
+        ("/usr/share/x/run.sh", True, "in /etc/default/jenkins, among the options of the JVM: "),
+        (
+            "/usr/share/x/run.sh",
+            False,
+            "in the command of the unit (systemctl edit --full jenkins.service), before -jar: ",
+        ),
+    ],
+)
+def test_what_to_write_by_hand_where_no_variable_is_read(host: Host, script: str, settings: bool, words: str) -> None:
+    reads = ". /etc/default/jenkins\n" if settings else ""
+    host.write(UNIT, f"[Service]\nExecStart={script}\n")
+    host.write(script, f"#!/bin/sh\n{reads}exec java -jar /usr/share/java/jenkins.war\n", 0o755)
+    if settings:
+        host.write("/etc/default/jenkins", "A=b\n")
+    definition, outcome = host.only()
+    assert wherever(edit, "_by_hand")(definition, host.files, outcome, None, "disabled") == f"by hand, {words}{FLAG}"
+
+
+def test_a_unit_that_is_gone_is_not_edited(host: Host) -> None:
+    host.write(UNIT, f"[Service]\nExecStart={JAVA}\n")
+    definition, _outcome = host.only()
+    with pytest.raises(Refused, match="jenkins: its unit is gone"):
+        wherever(edit, "reload_definition")(definition, host.files.with_candidates({UNIT: None}))

@@ -177,12 +177,13 @@ def test_dash_knows_no_short_form_of_cat(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [f"exec chroot /srv java -jar {PLACE}/jenkins.war\n", f"chroot /srv {PLACE}/other.sh\n"]
+    "name", ["chroot", "nsenter", "proot", "bwrap", "schroot", "systemd-nspawn", "/usr/sbin/chroot"]
 )
-def test_a_chroot_shows_other_files(host: Host, line: str) -> None:
-    verdict, reason = _unit(host, "# java -jar jenkins.war\n" + line)
+@pytest.mark.parametrize("line", ["exec %s /srv java -jar @/jenkins.war\n", "%s /srv @/other.sh\n", "%s /x @/x.war\n"])
+def test_a_chroot_shows_other_files(host: Host, line: str, name: str) -> None:
+    verdict, reason = _unit(host, "# java -jar jenkins.war\n" + (line % name).replace("@", PLACE))
     assert verdict == "unresolvable"
-    assert "'chroot' shows what it starts other files than the host's" in reason
+    assert f"'{name}' shows what it starts other files than the host's" in reason
 
 
 @pytest.mark.parametrize(
@@ -229,6 +230,27 @@ def test_where_a_walk_ends_without_a_jvm_is_said_without_values(host: Host, text
 
 
 @pytest.mark.parametrize(
+    ("passed_over", "tells"),
+    [
+        ("java -version", True),
+        ('"$J" -jar x', True),
+        ('"$J" /opt/x.war', True),
+        ("/opt/catalina.sh run", True),
+        ("daemon x", True),
+        ('exec "$J"', True),
+        ("up", True),
+        ("sleep 1", False),
+        ("executed", False),
+    ],
+)
+def test_what_leads_past_a_jvm_is_said_of_what_may_start_one(host: Host, passed_over: str, tells: bool) -> None:
+    text = f'# java -jar jenkins.war\nup() {{ "$J" -jar x; }}\nif [ "$1" = start ]; then {passed_over}; fi\necho done\n'
+    verdict, reason = _unit(host, text)
+    assert verdict == "unresolvable" and "the last command is 'echo'" in reason
+    assert ("because '[ \"$1\" = start ]'" in reason) is tells
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "cp /opt/ci/setenv.sh /opt/saved\n. /opt/ci/setenv.sh\n",
@@ -241,9 +263,30 @@ def test_who_only_reads_a_file_does_not_make_it_unknown(host: Host, text: str) -
 
 
 @pytest.mark.parametrize(
+    "name",
+    (
+        "awk basename cat chgrp chmod chown cmp cut date df diff dirname du echo egrep false file find grep head id kill "
+        "logger ls md5sum mkdir pgrep pidof printf ps readlink realpath sed sha256sum sleep sort stat tail test touch tr "
+        "true ulimit umask wait wc which"
+    ).split(),
+)
+def test_who_only_looks_at_a_file_does_not_make_it_unknown(host: Host, name: str) -> None:
+    assert _unit(host, f"{name} x {PLACE}/setenv.sh >/dev/null\n. {PLACE}/setenv.sh\n" + _JAVA) == ("disabled", "")
+
+
+@pytest.mark.parametrize("name", ["cp", "install", "ln"])
+def test_who_copies_writes_the_last(host: Host, name: str) -> None:
+    text = f"{name} {PLACE}/%s {PLACE}/%s\n. {PLACE}/setenv.sh\n" + _JAVA
+    assert _unit(host, text % ("setenv.sh", "other"))[0] == "disabled"
+    assert _unit(host, text % ("other", "setenv.sh"))[0] == "unresolvable"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "sed -i s/true/false/ /opt/ci/setenv.sh\n",
+        "sed --in-place s/true/false/ /opt/ci/setenv.sh\n",
+        "other /opt/ci/setenv.sh\n",
         "{ env; } > /opt/ci/setenv.sh\n",
         "env | tee /opt/ci/setenv.sh\n",
         "cd /opt/ci\ncp other setenv.sh\ncat other > ./setenv.sh\n",

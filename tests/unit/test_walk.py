@@ -19,6 +19,51 @@ from tests.differential.real import Machine, vague
 
 BOTH, BASH, DASH = ("bash", "dash"), ("bash",), ("dash",)
 JAVA = "java $O -jar /opt/app/x.war"
+LOOP = "for i in %s; do exec java -Da -jar /opt/app/x.war; done"
+#: Options of bash that take a word.
+WORDS = ("-o posix", "+o posix", "-O extglob", "+O extglob", "--rcfile /dev/null", "--init-file /dev/null")
+GOES = ("declare O", "typeset O", "declare +x O", "declare O=-Dc", "declare -x P", "declare -g O", "export -n O")
+STAYS = ("declare -x O", "declare -r O", "typeset -rx O", "declare -x O=-Dc", "export O=-Dc", "readonly O=-Dc")
+#: What a special builtin does that does no harm: what stands before it stays in dash.
+SPECIAL = (
+    ":",
+    "eval :",
+    "export P=x",
+    "readonly P=x",
+    "set -f",
+    "times",
+    "trap - INT",
+    "unset P",
+    ". @HERE@/conf.d/10.sh",
+)
+#: Builtins that dash has not, and what they do.
+MORE = (
+    "source @HERE@/conf.d/10.sh",
+    "declare P=x",
+    "typeset P=x",
+    "let 1",
+    "shopt -s nullglob",
+    "builtin :",
+    "[[ a ]]",
+)
+#: What may have been done or not: who knows it, what stands before, what it is, what shows it.
+MAYBE: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
+    (BOTH, "", ". @HERE@/conf.d/10.sh", "O=$OFF"),
+    (BASH, "", "source @HERE@/conf.d/10.sh", "O=$OFF"),
+    (BOTH, "", "eval O=-Da", ":"),
+    (BOTH, "set -- -Da", "set -- -Db", "O=$1"),
+    (BOTH, "set -- -Da -Db", "shift", "O=$1"),
+    (BOTH, "O=-Da", "unset O", ":"),
+    (BOTH, "", "command eval O=-Da", ":"),
+    (BASH, "", "builtin eval O=-Da", ":"),
+    (BASH, "", "printf -v O %s -Da", ":"),
+    (BASH, "", "shopt -s nullglob", "O=-Dx*"),
+    (BOTH, "", "export O=-Da", ":"),
+    (BOTH, "", "readonly O=-Da", ":"),
+    (BASH, "", "declare O=-Da", ":"),
+    (BASH, "", "typeset O=-Da", ":"),
+    (BOTH, "f() { O=-Da; }", "f", ":"),
+)
 #: Who judges, what is decided, the text in front of ``java $O``; ``coin`` succeeds or fails.
 ROWS: list[tuple[tuple[str, ...], str, str]] = [
     (BASH, "a redirection that cannot be made is a failure", "if echo x 2>&1\r\nthen O=-Da; else O=-Db; fi"),
@@ -42,6 +87,46 @@ ROWS: list[tuple[tuple[str, ...], str, str]] = [
     (BOTH, "env takes another variable out", "export _JAVA_OPTIONS=-Da\nenv --unset=JAVA_OPTIONS " + JAVA),
     (BOTH, "su with a shell in one word", "su --shell=/bin/dash app -c 'O=-Da eval :; java $O -jar /opt/app/x.war'"),
     (BOTH, "su with a shell in two words", "su --shell /bin/bash app -c 'O=-Da eval :; java $O -jar /opt/app/x.war'"),
+    (BASH, "a test in parentheses is joined with what stands behind it", "[[ ( -n a ) && -z a ]] && O=-Da || O=-Db"),
+    (BASH, "a pattern behind one sign of equality", "[[ abc = a* ]] && O=-Da"),
+    (BASH, "a pattern behind a sign of inequality", "[[ abc != a* ]] || O=-Da"),
+    (BOTH, "a loop over an unknown word in quotes goes round", LOOP % '"$(coin && echo x)"'),
+    (BOTH, "a loop over an unknown word may not go round", LOOP % "$(coin && echo x)"),
+    (BOTH, "a loop over a word of which a part is unknown goes round", LOOP % "a$(coin && echo x)"),
+    (BOTH, "nothing is read from /dev/null", "O=-Da\nwhile read -r l; do O=-Db; done </dev/null"),
+    *(
+        (BASH, f"what {options} takes is no program", f"bash {options} -c 'java -Da -jar /opt/app/x.war'")
+        for options in WORDS
+    ),
+    *((BASH, f"{o} behind -c", f"bash -c {o} 'java -Da -jar /opt/app/x.war'") for o in WORDS if not o.startswith("--")),
+    *(
+        (BOTH, f"what stands before {name} stays where it is named", f"O=-Da {name} O")
+        for name in ("export", "readonly")
+    ),
+    (BASH, "what stands before export goes where it is not named", "O=-Da; O=-Db export P=x"),
+    (BASH, "a value stands before and behind export", "O=-Da export O=-Db"),
+    *((BASH, f"what stands before {line} goes", f"O=-Da; O=-Db {line}") for line in GOES),
+    *((BASH, f"what stands before {line} stays", f"O=-Da; O=-Db {line}") for line in STAYS),
+    (
+        BASH,
+        "what stands before a declaration in a function",
+        "f() { O=-Db declare O; java $O -jar /opt/app/x.war; }\nf",
+    ),
+    (BOTH, "what stands before unset", "O=-Da; O=-Db unset O"),
+    (BASH, "what is exported in eval", "O=-Da; O=-Db eval 'export O=-Dc'"),
+    (DASH, "what stands before eval may be unset in it", "O=-Dc; O=-Da eval 'unset O; O=-Db'"),
+    *((BOTH, f"what stands before {line}", f"O=-Da; O=-Db {line}") for line in SPECIAL),
+    (BOTH, "what stands before shift", "set -- a; O=-Da shift"),
+    (BOTH, "what stands before exec", "O=-Da exec"),
+    (BOTH, "what stands before break", "for i in 1; do O=-Da break; done"),
+    (BOTH, "what stands before continue", "for i in 1; do O=-Da continue; done"),
+    (BOTH, "what stands before return", "f() { O=-Da return; }\nf"),
+    *((BOTH, f"whether there is {line}", f"{line} && O=-Da || O=-Db") for line in MORE),
+    *((of, f"{line} or not", f"{first}\ncoin && {line}\n{shows}".strip()) for of, first, line, shows in MAYBE),
+    *(
+        (of, f"{line} in a branch", f"{first}\nif coin; then {line}; fi\n{shows}".strip())
+        for of, first, line, shows in MAYBE
+    ),
     (BOTH, "echo succeeds", "/bin/echo x >/dev/null && O=-Da || O=-Db"),
 ]
 
@@ -87,12 +172,92 @@ def test_what_the_shells_do(machine: Machine, shell: str, text: str) -> None:
             "shopt -s nullglob\njava -Dhost=$(hostname)-* %F -jar /opt/jenkins.war",
             "unresolvable",
         ),  # it may stand for nothing
+        (
+            "O=-Dc; O=-Da eval 'unset O; O=%F'\njava $O -jar /opt/jenkins.war",
+            "unresolvable",
+        ),  # bash assigns another then
+        ("O=-Dc; O=-Da . /opt/unset.sh\njava $O -jar /opt/jenkins.war", "unresolvable"),
         ("java -Dhost=$(hostname)-* %F -jar /opt/jenkins.war", "disabled"),
     ],
 )
 def test_what_is_not_known_before_the_start(host: Host, text: str, verdict: str) -> None:
     host.script(f"#!/bin/bash\n{text}\n".replace("%F", FLAG))
+    host.write("/opt/unset.sh", f"unset O\nO={FLAG}\n")
     assert host.verdict() == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ('case "$(hostname)" in a*) echo a ;; b*) echo b ;; esac', 1),
+        ('case "$(hostname)" in a*) echo a ;; b*) O=-Da ;; esac', 3),
+        ('if [ "$(hostname)" = a ]; then echo a; else echo b; fi', 1),
+        ('if [ "$(hostname)" = a ]; then echo a; else O=-Da; fi', 2),
+        ('[ "$(hostname)" = a ] && echo a', 1),
+        ('for i in $(hostname); do echo "$i"; done', 1),
+    ],
+)
+def test_branches_that_set_nothing_are_no_ways_of_their_own(host: Host, text: str, ways: int) -> None:
+    host.script(f"#!/bin/bash\n{text}\njava $O -jar /opt/jenkins.war\n")
+    walk = host.only()[1].walk
+    assert walk is not None and walk.ways == ways
+
+
+@pytest.mark.parametrize(
+    "name", "PATH PS1 PS2 LANG LANGUAGE LC_ALL TERM USER LOGNAME MAIL UID EUID HOSTNAME HISTSIZE HISTCONTROL".split()
+)
+def test_a_variable_that_is_no_option_makes_no_way_of_its_own(host: Host, name: str) -> None:
+    host.script(f'#!/bin/sh\nif [ "$(hostname)" = a ]; then {name}=b; fi\njava -jar /opt/jenkins.war\n')
+    walk = host.only()[1].walk
+    assert walk is not None and walk.ways == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "daemonize java",
+        "systemd-run java",
+        "start-stop-daemon -S -d /x -x /usr/bin/java --",
+        "start-stop-daemon -S --chdir /x -x /usr/bin/java --",
+        "start-stop-daemon -S --chdir=/x -x /usr/bin/java --",
+        "env -C /x java",
+        "env --chdir /x java",
+        "sudo -D /x java",
+        "sudo -i java",
+        "sudo --login java",
+        "su -l ci java",
+        "su - ci java",
+        "other java",
+    ],
+)
+def test_what_may_start_a_jvm_in_another_folder(host: Host, line: str) -> None:
+    host.write("/opt/ci/jenkins.war", "PK")
+    host.script(f"#!/bin/bash\ncd /opt/ci\n{line} -jar jenkins.war\n")
+    assert host.only()[1].programs == ("jenkins.war",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "su %s -c",
+        "runuser -u %s --",
+        "sudo -u %s",
+        "doas -u %s",
+        "pkexec --user %s",
+        "chpst -u %s",
+        "daemonize -u %s",
+        "s6-setuidgid %s",
+        "setuidgid %s",
+        "start-stop-daemon -S -c %s -x",
+        "nohup sudo -u %s",
+    ],
+)
+def test_a_user_whose_name_ends_in_a_carriage_return_starts_nothing(host: Host, line: str) -> None:
+    jvm = "'java -jar /opt/jenkins.war'" if line.endswith("-c") else "/usr/bin/java -jar /opt/jenkins.war"
+    host.script(f"#!/bin/bash\nU=$'ci\\r'\n{line % '$U'} {jvm}\n")
+    assert "holds a carriage return, so it starts nothing" in (host.only()[1].reason or "")
+    host.script(f"#!/bin/bash\nU=ci\n{line % '$U'} {jvm}\n")
+    assert host.verdict() == "enabled"
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "ksh", "ash"])
@@ -106,11 +271,49 @@ def test_a_function_that_calls_itself_without_end(host: Host) -> None:
     assert "functions call each other too deeply" in (host.only()[1].reason or "")
 
 
-def test_the_steps_of_all_ways_are_counted_together(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("limit", "reason"), [(10000, None), (60, "the launch script is too long to follow every way")]
+)
+def test_the_steps_of_all_ways_are_counted_together(
+    host: Host, monkeypatch: pytest.MonkeyPatch, limit: int, reason: str | None
+) -> None:
+    monkeypatch.setattr(_walk, "LIMIT_TOTAL", limit)
     host.script("#!/bin/sh\n" + "coin && O=$O-Da\n" * 4 + "java $O -jar /opt/jenkins.war\n")
-    assert host.verdict() == "enabled"
-    monkeypatch.setattr(_walk, "LIMIT_TOTAL", 60)
-    assert host.only()[1].reason == "the launch script is too long to follow every way"
+    assert host.only()[1].reason == reason
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(8, None), (7, "the launch script can go more than 7 ways")])
+def test_the_ways_are_counted(host: Host, monkeypatch: pytest.MonkeyPatch, limit: int, reason: str | None) -> None:
+    monkeypatch.setattr(_walk, "LIMIT_PATHS", limit)
+    host.script("#!/bin/sh\n" + "coin && O=$O-Da\n" * 3 + "java $O -jar /opt/jenkins.war\n")
+    assert host.only()[1].reason == reason
+
+
+@pytest.mark.parametrize(
+    ("chain", "reason"),
+    [
+        ("/opt/ci/%d", "scripts call each other too deeply"),
+        ("sh /opt/ci/%d", "scripts call each other too deeply"),
+        ("sh -c 'exec /opt/ci/%d'", "call each other too deeply"),
+        (". /opt/ci/%d", "source each other too deeply"),
+    ],
+)
+def test_scripts_that_call_each_other(host: Host, chain: str, reason: str) -> None:
+    depth = 9
+    for number in range(depth):
+        host.write(f"/opt/ci/{number}", f"#!/bin/sh\n{chain % (number + 1)}\n", 0o755)
+    host.write(f"/opt/ci/{depth}", f"#!/bin/sh\njava {FLAG} -jar /opt/jenkins.war\n", 0o755)
+    host.script("#!/bin/sh\n/opt/ci/0\n")
+    assert host.verdict() == "disabled"
+    host.write(f"/opt/ci/{depth}", f"#!/bin/sh\n{chain % 0}\njava -jar /opt/jenkins.war\n", 0o755)
+    assert reason in (host.only()[1].reason or "")
+
+
+def test_the_options_of_an_interpreter_stand_in_its_line(host: Host) -> None:
+    host.script("#!/bin/sh\n/opt/ci/run\n")
+    for head, verdict in (("#!/bin/sh\n-e\n", "enabled"), ("#!/bin/sh -e\n", "unresolvable")):
+        host.write("/opt/ci/run", f"{head}false\njava -jar /opt/jenkins.war\n", 0o755)
+        assert host.verdict() == verdict
 
 
 @pytest.mark.parametrize(
@@ -125,3 +328,14 @@ def test_what_starts_a_jvm_in_the_same_folder(host: Host, starter: str) -> None:
     host.write("/opt/ci/jenkins.war", "PK")
     host.script(f"#!/bin/bash\ncd /opt/ci\n{starter} java -jar jenkins.war\n")
     assert host.only()[1].programs == ("/opt/ci/jenkins.war",)
+
+
+@pytest.mark.parametrize("login", ["", "- "])
+@pytest.mark.parametrize("named", ["su", "su-l"])
+def test_su_has_the_session_of_its_own_name(host: Host, login: str, named: str) -> None:
+    host.write("/etc/environment", f"JAVA_TOOL_OPTIONS={FLAG}\n")
+    host.write("/etc/pam.d/su", "auth sufficient pam_rootok.so\n")
+    host.write("/etc/pam.d/su-l", "auth sufficient pam_rootok.so\n")
+    host.write(f"/etc/pam.d/{named}", "session required pam_env.so readenv=1\n")
+    host.script(f"#!/bin/bash\nsu {login}jenkins -c 'java -jar /opt/jenkins.war'\n")
+    assert (host.verdict() == "disabled") is ((named == "su-l") == bool(login))

@@ -16,7 +16,7 @@ from ._flow import LIMIT_DEPTH, NAME
 from ._nodes import Assignment, Command
 from ._output import Output
 from ._parser import BASH, DASH, is_reserved
-from ._patterns import calculate, number_of
+from ._patterns import number_of
 from ._state import Variable
 from ._words import Break, Exit, Return
 
@@ -95,7 +95,8 @@ class Builtins(Output):
         raise NotImplementedError
 
     def _let(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        numbers = [calculate(field.text) if field.unknown(True) is None else None for field in fields[1:]]
+        numbers = [self.calculated(field.text) for field in fields[1:] if field.unknown(True) is None]
+        numbers += [None] * (len(fields) - 1 - len(numbers))
         return None if not numbers or None in numbers else numbers[-1] != 0
 
     def _source(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
@@ -402,7 +403,7 @@ class Builtins(Output):
                 return False
             if "[" in name:
                 raise Unresolvable("an element of the array %s is unset" % name.partition("[")[0])
-            if name in self.temporary and self.dialect == BASH:
+            if name in self.not_to_unset and self.dialect == BASH:
                 raise Unresolvable("$%s is set for one command and unset in it" % name)
             if name not in self.state.variables and self.closed and self.dialect == BASH:
                 self.state.functions.pop(name, None)

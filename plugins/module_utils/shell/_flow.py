@@ -38,7 +38,7 @@ from ._nodes import (
     inside,
 )
 from ._parser import DECLARATIONS
-from ._patterns import calculate, compare, matches_regex
+from ._patterns import compare, matches_regex, set_by_calculating, set_by_expanding
 from ._session import Decision
 from ._state import Variable
 from ._words import LIMIT_WORK, Break, Exit, Leave, Words
@@ -192,6 +192,11 @@ class Flow(Words):
     def inert(self, node: Command) -> bool:
         """True where nothing in a command can change the shell or start a JVM, whichever way it goes."""
         self.spend(1, 0, node.text, node.start)
+        if node.redirections or isinstance(node, (Simple, Condition, Arithmetic)):
+            raw = node.raw
+            self.spend(0, len(raw), node.text, node.start)
+            if set_by_expanding(raw):
+                return False
         if isinstance(node, Simple):
             if not node.words:
                 return all(assignment.name in _NO_OPTION for assignment in node.assignments)
@@ -200,8 +205,6 @@ class Flow(Words):
                 return False
             if name in self.state.functions:
                 return self.depth < LIMIT_DEPTH and _guarded(self, name)
-            raw = node.raw
-            self.spend(0, len(raw), node.text, node.start)
             return re.search(r"java|jar|\.sh\b|-c\b", raw, re.IGNORECASE) is None
         if isinstance(node, _HOLDS):
             return all(self.inert(one) for one in inside(node))
@@ -311,7 +314,7 @@ class Flow(Words):
         return True
 
     def _run_arithmetic(self, node: Arithmetic) -> Optional[bool]:
-        number = calculate(node.expression)
+        number = self.calculated(node.expression)
         return None if number is None else number != 0
 
     def _run_if(self, node: If) -> Optional[bool]:
@@ -413,12 +416,20 @@ class Flow(Words):
             self.spend(1)
             if isinstance(command, For):
                 names.append(command.name)
+            if isinstance(command, (Simple, Condition)):
+                self.spend(0, len(command.raw))
+                names.extend(set_by_expanding(command.raw))
+            if isinstance(command, (Arithmetic, ArithmeticFor)):
+                self.spend(0, len(command.expression))
+                names.extend(set_by_calculating(command.expression))
             if not isinstance(command, Simple):
                 continue
             name = command.name
             if name != "read":  # "IFS= read" is for that command only
                 names.extend(assignment.name for assignment in command.assignments)
             names.extend(assignment.name for assignment in command.declared)
+            if name == "let":
+                names.extend(set_by_calculating(command.raw))
             if name in ("cd", "pushd", "popd"):
                 names.append(_FOLDER)
             if name == "read" or name in DECLARATIONS:
@@ -505,6 +516,8 @@ class Flow(Words):
 
     def _run_unclear(self, node: Union[Select, ArithmeticFor]) -> Optional[bool]:
         """A loop that goes round as often as a person or a calculation wants."""
+        if isinstance(node, ArithmeticFor):
+            self.calculated(node.expression)
         if isinstance(node, Select):
             self.assign(node.name, Value.unknown_for("$%s is chosen while it starts" % node.name))
         if not self.inert(node.body):

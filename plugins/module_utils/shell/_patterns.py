@@ -7,7 +7,7 @@ Private to this collection. Python 3.6+, standard library only.
 """
 
 import re
-from typing import Optional
+from typing import List, Optional
 
 from ..text._characters import Value
 from ..text._pattern import LIMIT_MATCH, Pattern
@@ -21,6 +21,24 @@ def calculate(expression: str) -> Optional[int]:
     from ._arithmetic import value_of  # few scripts calculate, and its parser is dear to import
 
     return value_of(expression)
+
+
+#: What sets a variable in a calculation, and in an expansion.
+_CALCULATES = re.compile(
+    r"(?<!\w)([A-Za-z_]\w*)(?!\w)(?:\[[^][]{0,80}\])?[ \t\n]*(?:\+\+|--|(?:[-+*/%&|^]|<<|>>)?=(?!=))"
+    r"|(?:\+\+|--)[ \t\n]*([A-Za-z_]\w*)"
+)
+_EXPANDS = re.compile(r"\$\{([A-Za-z_]\w*)(?:\[[^][]{0,80}\])?:?=")
+
+
+def set_by_calculating(expression: str) -> List[str]:
+    """Names of the variables that an arithmetic expression sets."""
+    return [first or second for first, second in _CALCULATES.findall(expression)]
+
+
+def set_by_expanding(text: str) -> List[str]:
+    """Names of the variables that a command may set by what is expanded in it: ``${NAME:=word}``, ``$((NAME++))``."""
+    return _EXPANDS.findall(text) + (set_by_calculating(text) if "((" in text or "$[" in text else [])
 
 
 def matches_regex(text: str, pattern: Value) -> Optional[bool]:

@@ -62,6 +62,8 @@ _SPECIAL = frozenset(
         "unset",
     ]
 )
+#: Builtins that run other commands in this shell.
+_RUNS_MORE = frozenset([".", "builtin", "command", "eval", "source"])
 #: Builtins of bash that dash does not have.
 _BASH_ONLY = frozenset(
     ["source", "declare", "typeset", "let", "shopt", "mapfile", "readarray", "builtin", "[[", "((", "function"]
@@ -239,9 +241,7 @@ class Shell(Builtins):
                 return None
             return True
         name = fields[0].text if fields[0].unknown(True) is None else ""
-        if not node.assignments:
-            return self._command(node, name, fields)
-        if self.dialect == DASH and name in _SPECIAL:
+        if not node.assignments or (self.dialect == DASH and name in _SPECIAL):
             for assignment in node.assignments:
                 self.do_assignment(assignment)
             return self._command(node, name, fields)
@@ -252,19 +252,29 @@ class Shell(Builtins):
             self.do_assignment(assignment)
             variable = self.state.variables[assignment.name] = self.state.variables[assignment.name].copy()
             variable.exported = True
-        temporary = self.temporary
+        temporary, unset = self.temporary, self.not_to_unset
         if name in self.state.functions:
             self.temporary = temporary | set(saved)
+        if name in self.state.functions or name in _RUNS_MORE:
+            self.not_to_unset = unset | set(saved)
         named = [item.name for item in node.declared] + [field.text for field in fields[1:]]
         try:
             return self._command(node, name, fields)
         finally:
-            self.temporary = temporary
+            self.temporary, self.not_to_unset = temporary, unset
             if self.dialect == DASH:
                 self.state.read_only = read_only
             for key, before in saved.items():
-                if name not in ("export", "readonly", "declare", "typeset") or key not in named:
+                if key not in named or not self._keeps(name, fields):
                     self._restore(key, before)
+
+    def _keeps(self, name: str, fields: List[Value]) -> bool:
+        """Whether what stands in front of a declaration stays: by bash where it exports, or nobody may assign."""
+        letters = "".join(field.text for field in fields[1:] if field.text.startswith("-"))
+        if name in ("export", "readonly"):
+            return "n" not in letters
+        stays = bool(self.state.scopes) or bool({"r", "x"} & set(letters))
+        return name in ("declare", "typeset") and stays and "g" not in letters
 
     def _command(self, node: Simple, name: str, fields: List[Value]) -> Optional[bool]:
         builtin = BUILTINS.get(name)

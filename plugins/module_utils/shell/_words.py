@@ -15,7 +15,7 @@ from ..text._value import Text, Unresolvable, line_of
 from ._cursor import ShellSyntaxError
 from ._nodes import ArithmeticExpansion, Assignment, Block, CommandSubstitution, Literal, Parameter, Part, Word
 from ._parser import BASH, DASH, parse
-from ._patterns import calculate, number_of, strip_match
+from ._patterns import calculate, number_of, set_by_calculating, strip_match
 from ._read import parsed
 from ._session import Session
 from ._state import State, Variable
@@ -123,6 +123,7 @@ class Words:
         self.loops = 0  # loops around the present command
         self.status: Optional[bool] = True  # of the last command
         self.temporary: Set[str] = set()  # assigned in front of the function that is running
+        self.not_to_unset: Set[str] = set()  # in front of that, or of what else runs: "eval", "."
 
     # -- places -------------------------------------------------------------------------------
 
@@ -462,11 +463,21 @@ class Words:
         if isinstance(part, CommandSubstitution):
             return [self._substitution(word, part)]
         if isinstance(part, ArithmeticExpansion):
-            number = calculate(part.expression)
+            number = self.calculated(part.expression)
             if number is not None:
                 return [Value((Run(str(number), quoted=part.quoted),))]
             return [self.unknown("an arithmetic expansion", word, part, harmless=True)]
         return [self.unknown("a process substitution", word, part, harmless=True)]
+
+    def calculated(self, expression: str) -> Optional[int]:
+        """The value of an expression of numbers alone, else None; what it sets holds a number that is not known."""
+        self.spend(1, len(expression))
+        for name in set_by_calculating(expression):
+            old = self.state.variables.get(name)
+            number = Value((Run("", unknown="$%s is calculated" % name, harmless=True),))
+            elements = [number, number] if old is not None and old.array is not None else None
+            self.state.variables[name] = Variable(number, elements, old is not None and old.exported)
+        return calculate(expression)
 
     def _parameter(self, word: Word, part: Parameter) -> List[Value]:  # noqa: C901 -- one branch an operator
         if self.dialect == DASH and (

@@ -275,3 +275,33 @@ def test_what_ended_between_the_edits_of_two_properties_is_not_in_the_state(two:
     assert (left["name"], left["switches"]) == ("jenkins-b", [clock])
     both = _merged(done, more, True).document["installations"]
     assert [(one["name"], one["switches"]) for one in both] == [("jenkins-a", []), ("jenkins-b", [clock])]
+
+
+def test_backups_that_were_read_are_named_and_others_not(two: Host) -> None:
+    """Of those that lie beside launch files: what each start has read had undone what was changed."""
+    two.write(A, "[Service]\nExecStart=/opt/start.sh\n")
+    text = 'for f in /etc/env.d/*; do . "$f"; done\nexec java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n'
+    two.write("/opt/start.sh", f"#!/bin/sh\n{text}", 0o755)
+    two.write(B, TEXT.replace('Environment="JAVA_OPTS=-Xmx1g%s"', "EnvironmentFile=/etc/default/b"))
+    two.write("/etc/default/b", "JAVA_OPTS=-Xmx1g\n")
+    read = [f"/etc/env.d/{name}.20260101T000000Z.cbops~" for name in "xy"]
+    for path in [*read, "/etc/default/b.20260101T000000Z.cbops~"]:
+        two.write(path, "JAVA_OPTS=-Xmx2g\n")
+    notes = declared(two, check=True).notes
+    assert notes[0].startswith("3 backups of an earlier version would be moved to ")
+    assert notes[1].endswith(f"and so undid what was changed in it: {read[0]}, {read[1]}")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_without_a_place_for_backups_nothing_is_edited(two: Host, check: bool) -> None:
+    two.write("/var/lib/cbops-telemetry", "no folder\n")
+    done = declared(two, check=check)
+    assert not done.changed and done.files == [] and len(done.refused) == 2
+    assert two.read(A) == two.read(B) == TEXT % ""
+    assert declared(two, check=check, backup=False).changed
+
+
+def test_no_more_backups_are_kept_than_are_wanted(two: Host) -> None:
+    for wanted in ("disabled", "enabled", "disabled", "enabled"):
+        assert declared(two, wanted, count=1, names=["jenkins-a"]).changed
+    assert len(Store(str(two.root)).records(str(two.root) + A)) == 1

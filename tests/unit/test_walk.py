@@ -20,6 +20,7 @@ from tests.differential.real import Machine, vague
 BOTH, BASH, DASH = ("bash", "dash"), ("bash",), ("dash",)
 JAVA = "java $O -jar /opt/app/x.war"
 LOOP = "for i in %s; do exec java -Da -jar /opt/app/x.war; done"
+COUNTS = "((i=0; i<$(coin && echo 1 || echo 0); i++))"
 #: Options of bash that take a word.
 WORDS = ("-o posix", "+o posix", "-O extglob", "+O extglob", "--rcfile /dev/null", "--init-file /dev/null")
 GOES = ("declare O", "typeset O", "declare +x O", "declare O=-Dc", "declare -x P", "declare -g O", "export -n O")
@@ -127,6 +128,11 @@ ROWS: list[tuple[tuple[str, ...], str, str]] = [
         (of, f"{line} in a branch", f"{first}\nif coin; then {line}; fi\n{shows}".strip())
         for of, first, line, shows in MAYBE
     ),
+    (BOTH, "what fails is negated", "! false && O=-Da"),
+    (BOTH, "what succeeds is negated", "! true || O=-Da"),
+    (BOTH, "a pipeline is negated", "if ! echo | true; then O=-Da; else O=-Db; fi"),
+    (BOTH, "what is not known is negated", "! coin || O=-Da"),
+    (BASH, "a loop that calculates may not go round", LOOP.replace("i in %s", COUNTS)),
     (BOTH, "echo succeeds", "/bin/echo x >/dev/null && O=-Da || O=-Db"),
 ]
 

@@ -756,7 +756,7 @@ def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jvm, "_LIMIT_EXPANDED", 1 << 18)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _what_is_there_is_no_garbage() -> Iterator[None]:
     """The collector does not look through all that other tests have left, which costs more than the work."""
     gc.collect()

@@ -169,6 +169,11 @@ def test_an_option_that_is_read_from_a_file_is_edited_there(host: Host) -> None:
     assert host.verdict() == "enabled"
 
 
+@pytest.mark.parametrize("line", ["cat", "cat | xargs", "grep -v '^#'", "xargs"])
+def test_what_is_printed_of_no_known_input_is_unknown(host: Host, line: str) -> None:
+    assert _unit(host, f"JAVA_OPTS=$({line})\n" + _JAVA)[0] == "unresolvable"
+
+
 def test_dash_knows_no_short_form_of_cat(host: Host) -> None:
     host.write(f"{PLACE}/plain", FLAG)
     text = f"JAVA_OPTS=$(< {PLACE}/plain)\n" + _JAVA

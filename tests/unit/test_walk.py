@@ -133,6 +133,7 @@ ROWS: list[tuple[tuple[str, ...], str, str]] = [
     (BOTH, "a pipeline is negated", "if ! echo | true; then O=-Da; else O=-Db; fi"),
     (BOTH, "what is not known is negated", "! coin || O=-Da"),
     (BASH, "a loop that calculates may not go round", LOOP.replace("i in %s", COUNTS)),
+    (BOTH, "what printf prints", "O=$(printf '%s %s' -Da -Db)"),
     (BOTH, "echo succeeds", "/bin/echo x >/dev/null && O=-Da || O=-Db"),
 ]
 

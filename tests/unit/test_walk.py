@@ -346,3 +346,21 @@ def test_su_has_the_session_of_its_own_name(host: Host, login: str, named: str) 
     host.write(f"/etc/pam.d/{named}", "session required pam_env.so readenv=1\n")
     host.script(f"#!/bin/bash\nsu {login}jenkins -c 'java -jar /opt/jenkins.war'\n")
     assert (host.verdict() == "disabled") is ((named == "su-l") == bool(login))
+
+
+@pytest.mark.parametrize("starter", ["envdir /etc/env", "chpst -e /etc/env", "s6-envdir /etc/env"])
+@pytest.mark.parametrize(
+    ("content", "verdict"),
+    [(f"{FLAG}\n", "disabled"), (f"{FLAG} \t\n-Da\n", "disabled"), (f"-Da\n{FLAG}\n", "enabled"), ("", "enabled")],
+)
+def test_of_a_file_of_variables_the_first_line_counts(host: Host, starter: str, content: str, verdict: str) -> None:
+    host.write("/etc/env/JAVA_TOOL_OPTIONS", content)
+    host.script(f"#!/bin/sh\n{starter} java -jar /opt/jenkins.war\n")
+    assert host.verdict() == verdict
+
+
+def test_the_kernel_starts_no_script_that_names_no_interpreter(host: Host) -> None:
+    host.script(f"exec java {FLAG} -jar /opt/jenkins.war\n")
+    assert host.only()[1].reason == "it has no #! line, so the kernel cannot start it"
+    host.write("/etc/systemd/system/cloudbees-cm.service", "[Service]\nExecStart=/bin/sh /opt/cloudbees/cm/start.sh\n")
+    assert host.verdict() == "disabled"

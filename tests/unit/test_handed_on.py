@@ -31,6 +31,14 @@ ROWS = {
     "env takes out by its long option": SET + "exec env --unset=V @HERE@/run.sh",
     "env begins anew": SET + 'exec env -i PATH="$PATH" V=-Dc @HERE@/run.sh',
     "env begins anew for a string": SET + "env -i PATH=\"$PATH\" sh -c 'java $V -jar /opt/app/x.war'",
+    "env takes out by an option in one word": SET + "env -uJAVA_TOOL_OPTIONS -vuV W=-Dd @HERE@/run.sh",
+    "env takes out by letters and a word": SET + "env -vu JAVA_TOOL_OPTIONS @HERE@/run.sh",
+    "env takes out by an option cut short": SET + "env --uns=JAVA_TOOL_OPTIONS @HERE@/run.sh",
+    "env takes out for a string": SET + "env -uJAVA_TOOL_OPTIONS sh -c 'exec java $V -jar /opt/app/x.war'",
+    "env begins anew by an option cut short": SET + 'env --ignore-e PATH="$PATH" @HERE@/run.sh',
+    "what is set for exec": "V=-Db JAVA_TOOL_OPTIONS=-Da exec java $V -jar /opt/app/x.war",
+    "what is set for exec of env": "JAVA_TOOL_OPTIONS=-Da exec env W=-Dd @HERE@/run.sh",
+    "what is set for eval": "JAVA_TOOL_OPTIONS=-Da eval 'java -jar /opt/app/x.war'",
     "env behind nohup": SET + "nohup env V=-Dc @HERE@/run.sh",
     "twice": SET + 'env -i PATH="$PATH" V=-Dc env -u V W=-Dd @HERE@/run.sh',
     "before, not behind": SET + "env V=-Dc @HERE@/run.sh JAVA_TOOL_OPTIONS=-Dd",
@@ -79,13 +87,23 @@ def test_what_is_started_has_what_it_is_given(machine: Machine, shell: str, text
 #: Command of a unit, whose environment has the flag in JAVA_TOOL_OPTIONS: what the files say then.
 STARTED = {
     "/usr/bin/nice -n 5 /opt/ci/run.sh": "disabled",
-    "/usr/bin/sudo -E -u ci /opt/ci/run.sh": "disabled",
-    "/usr/bin/sudo -nEu ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo -E -u ci /opt/ci/run.sh": "enabled",
+    "/usr/bin/sudo -nEu ci /opt/ci/run.sh": "enabled",
+    "/usr/bin/sudo -E --preserve-env=JAVA_TOOL_OPTIONS -u ci /opt/ci/run.sh": "disabled",
     "/usr/bin/sudo --preserve-env=HOME,JAVA_TOOL_OPTIONS -u ci /opt/ci/run.sh": "disabled",
     "/usr/bin/sudo -u ci JAVA_TOOL_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
     "/usr/sbin/runuser -u ci -- /opt/ci/run.sh": "disabled",
     "/usr/bin/chpst -u ci /opt/ci/run.sh": "disabled",
     "/usr/bin/chpst -e /etc/variables /opt/ci/run.sh": "enabled",  # its file of this name is empty
+    "/usr/bin/chpst -e/etc/variables /opt/ci/run.sh": "enabled",
+    "/usr/bin/chpst -0e /etc/variables /opt/ci/run.sh": "enabled",
+    "/usr/bin/s6-envdir -I /etc/variables /opt/ci/run.sh": "enabled",
+    "/usr/bin/s6-env JAVA_TOOL_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
+    "/usr/bin/s6-env -u JAVA_TOOL_OPTIONS /opt/ci/run.sh": "enabled",
+    "/usr/bin/systemd-run --scope -EJAVA_TOOL_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
+    "/sbin/start-stop-daemon --start -e JAVA_TOOL_OPTIONS=-Dx --exec /opt/ci/run.sh": "enabled",
+    "/sbin/start-stop-daemon --start --env JAVA_TOOL_OPTIONS=-Dx --exec /opt/ci/run.sh": "enabled",
+    "/usr/bin/daemonize -EJAVA_TOOL_OPTIONS=-Dx -u ci /opt/ci/run.sh": "enabled",
     "/usr/bin/envdir /etc/variables /opt/ci/run.sh": "enabled",
     "/usr/bin/systemd-run --scope /opt/ci/run.sh": "disabled",
     "/usr/bin/setpriv --reuid=ci --clear-groups /opt/ci/run.sh": "disabled",
@@ -116,6 +134,77 @@ def started(host: Host, command: str, environment: str = f"JAVA_TOOL_OPTIONS={FL
 @pytest.mark.parametrize(("command", "verdict"), STARTED.items(), ids=STARTED)
 def test_what_a_unit_starts_has_what_it_is_given(host: Host, command: str, verdict: str) -> None:
     assert started(host, command) == verdict
+
+
+#: The same for _JAVA_OPTIONS, which sudo does not take out.
+KEPT = {
+    "/usr/bin/sudo -E -u ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo -nEu ci /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo --preserve-env -uci /opt/ci/run.sh": "disabled",
+    "/usr/bin/sudo -E -uci _JAVA_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
+}
+
+
+@pytest.mark.parametrize(("command", "verdict"), KEPT.items(), ids=KEPT)
+def test_sudo_keeps_what_it_is_told_to(host: Host, command: str, verdict: str) -> None:
+    assert started(host, command, f"_JAVA_OPTIONS={FLAG}") == verdict
+
+
+#: Logins by options that are written together, or cut short: the environment of the unit is gone.
+LOGINS = (
+    'su -lc "{}" ci',
+    'su ci -lc "{}"',
+    'su -Pl ci -c "{}"',
+    'su --log ci --comm="{}"',
+    'runuser ci -lc "{}"',
+    'su -s/bin/sh -lc "{}" ci',
+)
+
+
+@pytest.mark.parametrize("command", LOGINS)
+def test_a_login_by_options_in_one_word_is_one(host: Host, command: str) -> None:
+    started_so = "/usr/bin/" + command.format("java -jar /opt/app/jenkins.war")
+    assert started(host, started_so) != "disabled"
+    host.write("/etc/profile", f"export JAVA_TOOL_OPTIONS={FLAG}\n")
+    assert started(host, started_so, "A=b") == "disabled"
+    host.write("/etc/profile", "")
+    assert started(host, started_so.replace("java ", f"java {FLAG} "), "A=b") == "disabled"
+
+
+@pytest.mark.parametrize("option", ["-i -u ci", "-iu ci", "--login -u ci", "-uci -i", "--logi -uci"])
+def test_a_login_by_sudo_is_not_followed_where_its_profiles_matter(host: Host, option: str) -> None:
+    command = f"/usr/bin/sudo {option} /usr/bin/java {FLAG} -jar /opt/app/jenkins.war"
+    assert started(host, command, "A=b") == "disabled"
+    host.write("/srv/ci/.profile", f"export _JAVA_OPTIONS={FLAG.replace('true', 'false')}\n")
+    assert started(host, command, "A=b") == "unresolvable"
+
+
+@pytest.mark.parametrize(
+    "option", ["-p Environment={}", "-pEnvironment={}", "--property=Environment={}", "--prop EnvironmentFile=/x"]
+)
+def test_properties_of_the_environment_are_not_followed(host: Host, option: str) -> None:
+    given = option.format(f"_JAVA_OPTIONS={FLAG}")
+    command = f"/usr/bin/systemd-run --scope {given} /usr/bin/java {FLAG} -jar /opt/app/jenkins.war"
+    assert started(host, command) == "unresolvable"
+
+
+@pytest.mark.parametrize("name", ["-uJENKINS", "--user=E", "-u E"])
+def test_the_name_of_a_user_is_no_option_of_sudo(host: Host, name: str) -> None:
+    assert started(host, f"/usr/bin/sudo {name} /opt/ci/run.sh", f"_JAVA_OPTIONS={FLAG}") != "disabled"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["unset $(compgen -e | grep JAVA)", 'unset "${!JAVA@}"', 'while IFS== read -r v _; do unset "$v"; done < <(env)'],
+)
+def test_unset_of_what_is_not_known_may_take_anything_out(host: Host, command: str) -> None:
+    host.write("/opt/ci/run.sh", f"#!/bin/bash\n{command}\nexec java -jar /opt/app/jenkins.war\n", 0o755)
+    assert started(host, "/opt/ci/run.sh") == "unresolvable"
+
+
+def test_unset_of_what_is_known_is_followed(host: Host) -> None:
+    host.write("/opt/ci/run.sh", "#!/bin/sh\nN=OTHER\nunset $N\nexec java -jar /opt/app/jenkins.war\n", 0o755)
+    assert started(host, "/opt/ci/run.sh") == "disabled"
 
 
 def test_exec_of_bash_can_begin_anew(machine: Machine) -> None:

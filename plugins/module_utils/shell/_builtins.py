@@ -386,7 +386,9 @@ class Builtins(Output):
         self.state.arguments = self.state.arguments[count:]
         return True
 
-    def _unset(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _unset(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        if any(field.unknown(True) for field in fields[1:]):
+            raise self.unresolvable("'unset' of a name that is not known", node.text, node.start)
         names = [field.text for field in fields[1:]]
         functions = bool(names) and names[0] == "-f"
         for name in names[1:] if names and names[0].startswith("-") else names:

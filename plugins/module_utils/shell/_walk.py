@@ -22,6 +22,7 @@ from ._login import login_files, naming, pam_environment, profiles
 from ._nodes import (
     AndOr,
     ArithmeticFor,
+    Assignment,
     Block,
     Case,
     Command,
@@ -79,7 +80,9 @@ _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
 #: What gives a program that it starts another environment than its own.
-_HANDS_ON = frozenset(["daemon", "daemonize", "doas", "env", "pkexec", "sudo", "systemd-run"])
+_HANDS_ON = frozenset(
+    ["daemon", "daemonize", "doas", "env", "pkexec", "s6-env", "start-stop-daemon", "sudo", "systemd-run"]
+)
 #: What starts a program as somebody else for root, and for others where they have leave.
 _ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
 #: What starts a program as a user whom it is given.
@@ -198,6 +201,9 @@ def _began(fields: Sequence[Value], texts: Sequence[str], jar: int) -> Tuple[Opt
     return None, ""
 
 
+#: What sudo takes out whatever it is told (env.c, initial_badenv_table), as far as it matters here.
+_SUDO_DELETES = frozenset(["BASH_ENV", "ENV", "JAVA_TOOL_OPTIONS"])
+_PROPERTY_OF_ENVIRONMENT = re.compile(r"(?:--property=|-p=?)?(?:Pass|Unset)?Environment(?:File)?=")
 #: Options of such programs behind which another word belongs to them.
 _TAKES_ARGUMENT = re.compile(
     r"-[A-Za-z]*[CDRTUghprtu]\Z|--(?:chdir|chroot|close-from|description|gid|group|host|nice|property|prompt|role|setenv"
@@ -213,6 +219,66 @@ def _own_words(words: Sequence[str]) -> List[str]:
             break
         own.append(word)
     return own
+
+
+#: Letters of such programs that take an argument, which may stand in the same word.
+_WITH_ARGUMENT = {
+    "chpst": "uUbe/nmdofpcrtlL",
+    "daemonize": "acdEeopul",
+    "env": "aCSu",
+    "runuser": "cgGsTuw",
+    "s6-env": "u",
+    "setpriv": "",
+    "start-stop-daemon": "INOPRacdegknprsuwx1234",
+    "su": "cgGsTw",
+    "sudo": "aCcDgGhpRrtTuU",
+    "systemd-run": "EHMptu",
+}
+#: Those that take options behind what is none, too.
+_PERMUTES = _CHANGES_USER | {"start-stop-daemon"}
+#: Their long options that matter, which may be cut short, and the others that begin like one of these.
+_LONG = {
+    "env": ("chdir", "ignore-environment", "split-string", "unset"),
+    "runuser": ("command", "login", "session-command", "shell", "supp-group", "user"),
+    "setpriv": ("reset-env", "regid", "reuid"),
+    "start-stop-daemon": ("env", "exec"),
+    "su": ("command", "login", "session-command", "shell", "supp-group"),
+    "sudo": ("list", "login", "preserve-env", "preserve-groups", "prompt", "user"),
+    "systemd-run": ("property", "scope", "send-sighup", "service-type", "setenv", "slice", "slice-inherit"),
+}
+
+
+def _apart(fields: Sequence[Value]) -> List[Value]:
+    """Words with the short options of such programs one by one, each argument in its own, and long options whole."""
+    found: List[Value] = []
+    program = ""
+    takes = False  # the word before wants this one
+    for field in fields:
+        text = field.text
+        if takes or text[:1] != "-":
+            if not takes and (not re.match(r"[A-Za-z_]\w*=", text) or program not in _WITH_ARGUMENT):
+                base = text.rsplit("/", 1)[-1]
+                program = program if program in _PERMUTES and base not in _WITH_ARGUMENT else base
+            found.append(field)
+            takes = False
+        elif text.startswith("--"):
+            program = "" if text == "--" and program in _PERMUTES else program
+            name, _equals, _value = text[2:].partition("=")
+            whole = [one for one in _LONG.get(program, ()) if name and one.startswith(name)]
+            if len(whole) == 1 or name in whole:
+                field = Value.of("--" + (name if name in whole else whole[0])) + field[2 + len(name) :]
+            found.append(field)
+            takes = program in _WITH_ARGUMENT and _TAKES_ARGUMENT.match(field.text) is not None
+        elif program not in _WITH_ARGUMENT or len(text) < 2:
+            found.append(field)
+        else:
+            letters = _WITH_ARGUMENT[program]
+            at = next((at for at in range(1, len(text)) if text[at] in letters), len(text))
+            found.extend(Value.of("-" + letter) for letter in text[1 : at + 1])
+            takes = at == len(text) - 1
+            if at < len(text) - 1:
+                found.append(field[at + 1 :])
+    return found
 
 
 def _logs_in(name: str, options: Sequence[str]) -> bool:
@@ -242,8 +308,7 @@ class Shell(Builtins):
             return True
         name = fields[0].text if fields[0].unknown(True) is None else ""
         if not node.assignments or (self.dialect == DASH and name in _SPECIAL):
-            for assignment in node.assignments:
-                self.do_assignment(assignment)
+            self._assign(node.assignments, name == "exec" and len(fields) > 1)
             return self._command(node, name, fields)
         # VAR=value command: for that command only.
         saved = {a.name: self.state.variables.get(a.name) for a in node.assignments}
@@ -267,6 +332,14 @@ class Shell(Builtins):
             for key, before in saved.items():
                 if key not in named or not self._keeps(name, fields):
                     self._restore(key, before)
+
+    def _assign(self, assignments: Sequence[Assignment], exported: bool) -> None:
+        """What stands in front of a special builtin; the program that exec starts has it (dash: VEXPORT)."""
+        for assignment in assignments:
+            self.do_assignment(assignment)
+            if exported:
+                variable = self.state.variables[assignment.name] = self.state.variables[assignment.name].copy()
+                variable.exported = True
 
     def _keeps(self, name: str, fields: List[Value]) -> bool:
         """Whether what stands in front of a declaration stays: by bash where it exports, or nobody may assign."""
@@ -405,6 +478,7 @@ class Shell(Builtins):
 
     def _inner_shell(self, node: Command, base: str, fields: List[Value], prefix: Sequence[Value]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
+        fields = _apart(fields) if base in _CHANGES_USER else fields
         texts = [field.text for field in fields]
         before = [field.text for field in prefix]
         self.spend(len(fields), 0, node.text, node.start)
@@ -424,14 +498,14 @@ class Shell(Builtins):
                 dialect = self.files.dialect(path) if path else dialect
             command: Optional[Value] = None
             following = index + 1
-            if text in ("-c", "--command") or (base in _SHELLS and re.match(r"-[a-z]*c\Z", text)):
+            if text in ("-c", "--command", "--session-command") or (base in _SHELLS and re.match(r"-[a-z]*c\Z", text)):
                 following = index + 1
                 while base in _SHELLS and following < len(fields) and re.match("[-+].", texts[following]):
                     following += 1 + (texts[following] in _TAKES_WORD)  # options may stand behind it
                 command = fields[following] if following < len(fields) else None
                 following += 1
-            elif text.startswith("--command="):
-                command = fields[index][len("--command=") :]
+            elif text.startswith(("--command=", "--session-command=")):
+                command = fields[index][text.index("=") + 1 :]
             if command is not None:
                 letters = text[1:] if base in _SHELLS else ""
                 if base in _SHELLS:
@@ -619,6 +693,7 @@ class Shell(Builtins):
     def _handed_on(self, before: Sequence[Value]) -> Dict[str, Value]:
         """The environment that the words before a program hand on: ``env`` and ``sudo`` add to it, or begin anew."""
         environment = self.exported()
+        before = _apart(before)
         texts = [field.text for field in before]
         names = [text.rsplit("/", 1)[-1] for text in texts]
         assigns = False
@@ -627,20 +702,21 @@ class Shell(Builtins):
             if name in _HANDS_ON or name in _CHANGES_USER:
                 self.spend(100 + len(names))
                 assigns = True
+            kept = ",".join(word[15:] for word in _own_words(options) if word.startswith("--preserve-env=")).split(",")
             if self._begins_anew(name, options):
-                kept = ",".join(word[15:] for word in _own_words(options) if word.startswith("--preserve-env="))
-                environment = {key: value for key, value in environment.items() if key in kept.split(",")}
+                environment = {key: value for key, value in environment.items() if key in kept}
+            elif name == "sudo":  # env_delete of sudoers(5), which -E does not lift
+                environment = {k: v for k, v in environment.items() if k in kept or k not in _SUDO_DELETES}
             if name == "sudo" or name in _CHANGES_USER:
                 environment.update(pam_environment(self.files, name + "-l" if _logs_in(name, options) else name))
-            elif name == "env":
+            self._refuse_settings(name, options)
+            if name in ("env", "s6-env"):
                 for option, following in zip(options, list(options[1:]) + [""]):
                     environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
             elif name in _ENVIRONMENT_FOLDERS:
-                given = [
-                    following
-                    for option, following in zip([name] + list(options), options)
-                    if option == "-e" or (name != "chpst" and option == name)
-                ]
+                given = [following for option, following in zip(options, options[1:]) if option == "-e"]
+                if name != "chpst":
+                    given = options[len(_own_words(options)) :][:1]
                 for folder in given:
                     self._read_environment_folder(folder, environment)
             match = re.match(r"(?:--(?:set)?env=)?([A-Za-z_][A-Za-z0-9_]*)=", texts[index]) if assigns else None
@@ -648,12 +724,23 @@ class Shell(Builtins):
                 environment[match.group(1)] = before[index][match.end() :]
         return environment
 
+    def _refuse_settings(self, name: str, options: Sequence[str]) -> None:
+        """What sets variables in a way that is not followed: properties of a unit, the profiles of a login."""
+        own = _own_words(options)
+        if name == "systemd-run" and any(_PROPERTY_OF_ENVIRONMENT.match(word) for word in options):
+            raise Unresolvable("'systemd-run' is given a property of the environment, which is not followed")
+        if name == "sudo" and not {"-i", "--login"}.isdisjoint(own):
+            words = [name] + list(options) + ([] if any(re.match("-u|--user", word) for word in own) else ["root"])
+            read = profiles(self.files, BASH, words) or profiles(self.files, DASH, words)
+            if read:
+                raise Unresolvable("'sudo -i' is a login, and what that reads is not followed", read[0])
+
     @staticmethod
     def _begins_anew(name: str, words: Sequence[str]) -> bool:
         """Whether a program gives what it starts nothing of its own environment."""
         if name in ("sudo", "doas", "pkexec"):
             return not any(re.match(r"-[A-Za-z]*E|--preserve-env\Z", word) for word in _own_words(words))
-        if name == "env":
+        if name in ("env", "s6-env"):
             return any(re.match(r"-\Z|-[A-Za-z]*i|--ignore-environment\Z", word) for word in _own_words(words))
         if name == "daemon":  # libslack's: where it is given variables these are all, if not told otherwise
             given = any(re.match(r"-V|--env=", word) for word in words)
@@ -666,9 +753,11 @@ class Shell(Builtins):
 
     def _is_closed(self, before: Sequence[str], fresh: bool = False) -> bool:
         """Whether all of what the words in front of a program hand on is known, or all that matters (``fresh``)."""
+        before = [field.text for field in _apart([Value.of(text) for text in before])]
         names = [text.rsplit("/", 1)[-1] for text in before]
         return (self.closed or fresh) and not any(
-            name != "env" and self._begins_anew(name, before[index + 1 :]) for index, name in enumerate(names)
+            name not in ("env", "s6-env") and self._begins_anew(name, before[index + 1 :])
+            for index, name in enumerate(names)
         )
 
     def _read_environment_folder(self, folder: str, environment: Dict[str, Value]) -> None:
@@ -740,6 +829,7 @@ class Shell(Builtins):
 
     def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
         """Where a program is started that stands behind these words; None where they may choose another folder."""
+        texts = [field.text for field in _apart([Value.of(text) for text in texts])]
         names = [text.rsplit("/", 1)[-1] for text in texts]
         if (
             names

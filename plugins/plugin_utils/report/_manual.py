@@ -316,7 +316,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "shell-construct",
         r"alias|changes (variables|what an|how the)|IFS is changed|';;&'|a pattern with|'trap'|'shift'"
-        r"|number of loops|a variable that is local|joins its words|wants a password",
+        r"|number of loops|a variable that is local|joins its words|wants a password"
+        r"|what that reads is not followed|a property of the environment",
     ),
     Entry(
         "shell-syntax",

@@ -181,6 +181,34 @@ def test_the_record_says_of_the_flag_only_what_was_done_for_it() -> None:
     assert summary({**one, "flag": False}, diff) == "variable taken out (line 4)"
 
 
+def test_another_name_of_a_unit_is_a_name_of_it(host: Host) -> None:
+    host.write(
+        "/usr/lib/systemd/system/cm.service", "[Service]\nExecStart=/usr/bin/java -jar /usr/share/java/jenkins.war\n"
+    )
+    host.write("/usr/share/java/jenkins.war", "PK")
+    link = host.root / "etc/systemd/system/jenkins.service"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to("/usr/lib/systemd/system/cm.service")
+    switches = [(Switch("A_B", "1", "", True), "disabled"), (Switch("C_D", "0", "", True), "disabled")]
+    given = ([], ["jenkins", "cm"], False, "never", "", 5, 30, None)
+    done = _declare.declare_all("disabled", switches, str(host.root), False, *given)
+    assert done.changed and not done.refused
+    (entry,) = answer.state(str(host.root))["installations"]
+    assert (entry["name"], entry["on_disk"]) == ("cm", "disabled")
+    (own,) = (one for one in done.files)
+    assert "A_B=1" in host.read(own["path"]) and "C_D=0" in host.read(own["path"])
+    with pytest.raises(_declare.Refused, match=r"not installed here: hudson \(installed: cm\)"):
+        _declare.declare("disabled", str(host.root), names=["jenkins", "hudson"])
+
+
+def test_a_refusal_names_the_switch(host: Host) -> None:
+    host.script("#!/bin/sh\nexec env -i java $(cat /etc/x) -jar /usr/share/java/jenkins.war\n")
+    host.write("/usr/share/java/jenkins.war", "PK")
+    switch = Switch("A_B", "1", "", True)
+    done = _declare.declare("disabled", str(host.root), attach="never", switch=switch, backup=False)
+    assert any("changes A_B alone, so nothing is edited" in one for one in done.refused), done.refused
+
+
 def test_a_name_that_is_none_is_refused(host: Host) -> None:
     host.deb('JAVA_ARGS="-Xmx1g"\n')
     params = {"root": str(host.root), "launch_scripts": [], "switches": [{"name": "a b"}]}

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _answer as 
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._variables import MARK
 from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import CONTRARY, Switch, is_variable
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _document
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 
 NAME = "HZ_PHONE_HOME_ENABLED"
@@ -287,12 +289,17 @@ def test_one_of_your_own(host: Host, off: str, value: str, state: str) -> None:
     assert on_disk(host, OWN, off) == state
     for wanted in ("disabled", "enabled"):
         done = answered(host, "enabled", [asked(wanted, OWN, off)])
+        if value.lower() not in CONTRARY:
+            assert "is none of true, false, 1, 0, yes, no, on, off, so nothing is edited" in done["msg"]
+            assert on_disk(host, OWN, off) == state and _manual.entry_of(done["msg"])
+            continue
         assert not done["refused"], done["msg"]
         assert on_disk(host, OWN, off) == wanted
 
 
 @pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTS", "A B", "A=B", "",
-                                  "1A", "JENKINS_HOME", "BASH_ENV", "CASC_JENKINS_CONFIG", "A" * 101, "Ä", "A\n", "A.B"])  # fmt: skip
+                                  "1A", "JENKINS_HOME", "BASH_ENV", "CASC_JENKINS_CONFIG", "A" * 101, "Ä", "A\n", "A.B",
+                                  "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "github_token", "MY_CREDENTIALS"])  # fmt: skip
 def test_what_is_no_switch(host: Host, name: str) -> None:
     host.oss()
     assert not is_variable(name)
@@ -326,11 +333,96 @@ def test_who_starts_it_may_set_it(host: Host) -> None:
     assert state() == ("disabled", None)
 
 
-def test_a_value_that_is_a_secret_is_in_no_diff(host: Host) -> None:
-    script(host, f"export {NAME}=s3cr3tpassword")
+@pytest.mark.parametrize("secret", ["hunter2", "hunte", "s3cr3t-token", '"hunter2 x"', "'hunter2'"])
+@pytest.mark.parametrize("state", ["disabled", "enabled"])
+def test_a_value_that_may_be_a_secret_is_neither_shown_nor_lost(host: Host, secret: str, state: str) -> None:
+    script(host, f"export {NAME}={secret}")
+    before = files(host)
+    found = clocks(host)
+    assert found["on_disk"] == "unresolvable" and [one["value"] for one in found["declarations"]] == ["(other)"]
+    done = answered(host, "enabled", [asked(state)])
+    assert done["failed"] and files(host) == before
+    assert f"{NAME} has a value in {START} that is none of true, false" in done["msg"]
+    assert f"by hand: set {NAME} to {'false' if state == 'disabled' else 'true'} in {START}:2" in done["msg"]
+    assert not re.search("hunt|s3cr", str(done) + str(found))
+
+
+def test_a_secret_beside_it_is_in_no_diff(host: Host) -> None:
+    """A mention that does not count is left, and is not shown."""
+    script(host, f"{NAME}=hunte true", f"export {NAME}=TRUE")
     done = answered(host, "enabled", [asked("disabled")])
-    assert not done["refused"] and "s3cr" not in str(done)
-    assert f"{NAME}= ..." in done["diff"][0]["before"] and f"{NAME}=false ..." in done["diff"][0]["after"]
+    assert not done["refused"] and "hunt" not in str(done)
+    assert f"{NAME}=TRUE ..." in done["diff"][0]["before"] and f"{NAME}=false ..." in done["diff"][0]["after"]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("hunter2", "(other)"), ("1", "1"), ("FALSE", "FALSE"), ("", ""), ("maybe", "(other)")]
+)
+def test_what_runs_shows_no_secret(value: str, told: str) -> None:
+    assert Switch(NAME, "false", "", True).shown(value) == told
+    assert Switch("a.b").shown("hunter2") == "hunter2", "of an option any short word is shown"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if true; then export MY_SWITCH=1; fi",
+        "[ -e /bin/sh ] && export MY_SWITCH=1",
+        "ulimit -n 4; export MY_SWITCH=1",
+        "umask 022; declare -x MY_SWITCH=1",
+        "umask 022; export \\\n  MY_SWITCH=1",
+        "export \\\n  MY_SWITCH=1",
+        "true &&\nexport MY_SWITCH=1",
+        "export A=1 \\\n  MY_SWITCH=1",
+    ],
+)
+def test_no_bare_export_stays_behind(host: Host, line: str) -> None:
+    """It would print the whole environment at each start."""
+    host.script(f"#!/bin/bash\n{line}\nexec java -Xmx1g -jar {WAR}\n")
+    host.write(WAR, "PK")
+    before = host.read(START)
+    assert on_disk(host, "MY_SWITCH", "1") == "disabled"
+    done = answered(host, "enabled", [asked("enabled", "MY_SWITCH", "1")])
+    assert not done["refused"], done["msg"]
+    assert on_disk(host, "MY_SWITCH", "1") == "enabled"
+    assert host.read(START) == before.replace("MY_SWITCH=1", "MY_SWITCH=0")
+
+
+def test_a_line_of_which_only_the_end_is_ours_keeps_the_rest(host: Host) -> None:
+    script(host, f"umask 027; export {NAME}=false  {MARK}")
+    done = answered(host, "enabled", [asked("enabled")])
+    assert not done["refused"] and on_disk(host) == "enabled"
+    assert f"umask 027; export {NAME}=true  {MARK}\n" in host.read(START)
+
+
+@pytest.mark.parametrize("line", ["LimitNOFILE=99999", "[Unit]\nAfter=x.service\n[Service]"])
+@pytest.mark.parametrize("flag", [False, True])
+def test_what_an_administrator_put_into_our_drop_in_stays(host: Host, line: str, flag: bool) -> None:
+    host.oss()
+    state = "disabled" if flag else "enabled"
+    assert not answered(host, state, [asked("disabled")] * (not flag))["refused"]
+    text = host.read(DROP_IN)
+    host.write(DROP_IN, text.replace("[Service]\n", f"[Service]\n{line}\n"))
+    done = answered(host, "enabled", [asked("enabled")] * (not flag))
+    assert not done["refused"], done["msg"]
+    assert line in host.read(DROP_IN)
+    assert (clocks(host)["flag"], on_disk(host)) == ("enabled", "enabled")
+
+
+def test_a_reload_is_owed_for_any_other_value_of_one_that_is_policy() -> None:
+    def unit(value: str | None) -> Any:
+        variables = {} if value is None else {OWN: SimpleNamespace(value=SimpleNamespace(text=value))}
+        return SimpleNamespace(environment=variables)
+
+    def owed(now: str | None, loaded: str | None, *policy: str) -> bool:
+        entry: Any = SimpleNamespace(
+            definition=SimpleNamespace(unit=unit(now)), loaded=SimpleNamespace(unit=unit(loaded))
+        )
+        return _document._is_switched(entry, frozenset(policy))
+
+    for values in [("true", "TRUE"), ("1", ""), ("1", "s3cr3t"), ("1", None), (None, "x")]:
+        assert owed(*values, OWN)
+    assert not owed("1", "s3cr3t", NAME) and not owed("1", "1", OWN) and owed("1", "0")
 
 
 def test_what_a_unit_takes_away_is_written_by_hand(host: Host) -> None:

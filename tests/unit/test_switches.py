@@ -23,7 +23,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     assess,
     policy_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import switches_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import from_documents, switches_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
@@ -98,6 +98,19 @@ def with_switch(name: str, off: str, *clocks: str, flag: str = "disabled") -> di
 )
 def test_what_may_be_said(value: Any, found: list[tuple[str, str, str]]) -> None:
     assert [(one.name, one.desired, one.off_value) for one in switches_of(value)] == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {VARIABLE: {"desired": "disabled", "kind": "property", "off_value": "true"}},
+        {VARIABLE: "disabled", "ACME_SEND": environment("no"), "ACME": {"desired": "enabled", "off_value": "true"}},
+        {"hazelcast_phone_home": "disabled", "core_telemetry": "enabled"},
+    ],
+)
+def test_evidence_gives_the_same_policy(value: Any) -> None:
+    wanted = switches_of(value)
+    assert from_documents(one.document() for one in wanted) == wanted
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..host._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
-from ..java._jvm import FLAG, WEAKER_ENVIRONMENT
+from ..java._jvm import CONTRARY, FLAG, TELEMETRY, WEAKER_ENVIRONMENT
 from ..launch._declarations import related_files
 from ..launch._definition import Definition, seen_by
 from ..launch._environment import Variable, parse_environment_file
@@ -98,7 +98,7 @@ def plan(
             return evaluate(definition, view)
 
         choices = of_variable(
-            definition, files, before, live, desired, evaluated, lambda after: same_vectors(before, after)
+            definition, files, before, live, desired, evaluated, lambda after: same_vectors(before, after), is_own
         )
     elif desired == DISABLED:
         choices = _disabling(definition, files, before, live)
@@ -139,9 +139,10 @@ def plan(
             % (definition.name, last.layer, last.path, _by_hand(definition, files, before, live, desired))
         )
     raise Refused(
-        "%s: no edit was found that changes the flag alone, so nothing is edited (%s)%s; %s"
+        "%s: no edit was found that changes %s alone, so nothing is edited (%s)%s; %s"
         % (
             definition.name,
+            "the flag" if definition.switch == TELEMETRY else definition.switch.key,
             "live file: %s" % live.path if live is not None else "no live launch file is known",
             ": %s" % before.reason if before.reason else "",
             _by_hand(definition, files, before, live, desired, True),
@@ -426,7 +427,7 @@ def _moved(definition: Definition, files: HostFiles) -> Candidates:
         if former not in units.drop_ins(definition.unit.name):
             return {}
         content = files.read(former)
-        if not all(map(_OWN_LINE.match, content.split("\n"))):
+        if not is_own(content):
             return {}
         now = units.load(definition.unit.name)
         choices: List[Candidates] = [{own: content, former: None}, {former: None}]
@@ -517,13 +518,19 @@ def _enabling(definition: Definition, files: HostFiles, before: Outcome) -> Iter
         outcome_now = evaluate(definition, files.with_candidates(candidates))
 
 
-def _holds_no_other(definition: Definition, files: HostFiles, path: str) -> bool:
+def is_own(content: str) -> bool:
+    """Whether a drop-in has no line but such as we write: then it may go as a whole."""
+    return all(map(_OWN_LINE.match, content.split("\n")))
+
+
+def _holds_no_other(files: HostFiles, path: str) -> bool:
     """Whether our drop-in sets nothing but options: a variable that is a switch itself has another policy."""
     try:
-        lines = [line for line in files.read(path).split("\n") if line.startswith("Environment=")]
+        content = files.read(path)
     except OSError:
         return False
-    return all("-D" in line or line.rstrip('"').endswith("=") for line in lines)
+    lines = [line for line in content.split("\n") if line.startswith("Environment=")]
+    return is_own(content) and all("-D" in line or line.rstrip('"').endswith("=") for line in lines)
 
 
 def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Optional[Candidates]:  # noqa: C901 -- each way out of a text is a case of its own, in the order in which they are tried
@@ -554,7 +561,7 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         length = quoted.end() - quoted.start()
     if definition.unit is not None and mention.path == own_drop_in(definition.unit.name):
         without: Candidates = {mention.path: None}
-        if _holds_no_other(definition, files, mention.path) and same_vectors(
+        if _holds_no_other(files, mention.path) and same_vectors(
             now, evaluate(definition, files.with_candidates(without))
         ):
             return without
@@ -642,7 +649,7 @@ def _redacted(content: Optional[str], flag: str) -> str:
     told = (
         name + r"(?![\w.-])(?:=[A-Za-z]{0,5})?"
         if flag.startswith("-D")
-        else r"(?<![\w.-])%s=(?:[A-Za-z0-9]{0,5}(?![^\s\"';)]))?" % name
+        else r"(?i)(?<![\w.-])%s=(?:(?:%s)(?![^\s\"';)]))?" % (name, "|".join(CONTRARY))
     )
     for match in re.finditer(told, content):
         lines.append("line %d: ... %s ...\n" % (line_of(content, match.start()), match.group(0)))

@@ -73,6 +73,7 @@ def set_all(
     """
     store = Store(root, *kept)
     refused: List[str] = []
+    names = done.found.named(names)
     found = view = done.found.files if check else done.found.files.anew()
     for entry, installation in zip(done.found.entries, done.document["installations"]):
         if entry.stray or (names and installation["name"] not in names):

@@ -106,6 +106,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         return _held_against(last[0], switch, asked.index(switch))
 
     before = looked(over or HostFiles(root))
+    names = before.named(names)
     _check_names(before, names)
     files = before.files  # the present reading: each write begins the next one
     diffs: List[Dict[str, str]] = []
@@ -278,19 +279,20 @@ def declare_all(desired: str, switches: Sequence[Tuple[Switch, str]], root: str,
     launch_scripts, names, backup, attach, run, count, days, clocks = given
     if desired not in KNOWN:  # the flag is no policy
         found = survey(HostFiles(root), launch_scripts, attach)
-        _check_names(found, names)
+        _check_names(found, found.named(names))
         return Declared(False, [], [], [], document_of(found), [], False, [], [], found, found.files)
     among = tuple(dict.fromkeys(switch for switch, _state in switches))
     done = declare(
         desired, root, launch_scripts, names, backup, check, attach, run, count, days, TELEMETRY, None, None, among
     )
+    named = done.found.named(names)
     for switch, state in switches:
         found = _held_against(done.found, switch, among.index(switch))
-        if clocks is not None and _is_so(found, state, names):  # the reading that there is tells it
+        if clocks is not None and _is_so(found, state, named):  # the reading that there is tells it
             for entry, installation in zip(done.found.entries, done.document["installations"]):
                 told = clocks(entry, switch, among.index(switch), done.found.files)
                 installation["switches"] = installation.get("switches", []) + [told]
-            owing = _owing(found, state, names)
+            owing = _owing(found, state, named)
             done = done._replace(restart_required=list(dict.fromkeys(done.restart_required + owing)))
             continue
         over = done.view if check else None

@@ -16,12 +16,17 @@ from ..launch._definition import Definition
 from ..launch._live import MAIN, Live, append_assignment
 from ..launch._outcome import DISABLED, ENABLED, Found, Outcome
 from ..text._value import line_of
+from ._writing import Refused
 
 Candidates = Dict[str, Optional[str]]
 MARK = "# cbops.telemetry: a switch of the policy"
 _LIMIT_ROUNDS = 8
 _OPTIONS_OF = r"(?:export[ \t]+|(?:declare|typeset)[ \t]+-x[ \t]+)?"
 _QUOTE = r"[\"']?"
+#: What would do something else without the word behind it: with none, export prints all the environment.
+_NEEDS_MORE = re.compile(
+    r"(?:(?:^|[\s;&|({\"'])(?:export|declare|typeset|readonly|local)(?:[ \t]+-\w+)*|&&|\|\|?|!|\\\r?\n)\s*\Z"
+)
 
 
 def choices(
@@ -32,11 +37,28 @@ def choices(
     desired: str,
     evaluated: Callable[[HostFiles], Outcome],
     is_same: Callable[[Outcome], bool],
+    is_own: Callable[[str], bool],
 ) -> Iterator[Candidates]:
-    """What might be written; ``evaluated`` reads a view again, ``is_same`` says that it changes nothing else."""
+    """What might be written; ``evaluated`` reads a view again, ``is_same`` says that it changes nothing else.
+
+    ``is_own`` says of a drop-in's text that it has no line but such as we write. Raises :class:`Refused` where the
+    variable has a value that no switch has, which would be lost: a secret may be called anything.
+    """
     switch = definition.switch
+    for mention in before.mentions:
+        if switch.is_other(mention.value):
+            raise Refused(
+                "%s: %s has a value in %s that is none of %s, so nothing is edited; %s"
+                % (
+                    definition.name,
+                    switch.name,
+                    mention.path or mention.layer,
+                    ", ".join(CONTRARY),
+                    by_hand(definition, files, before, live, desired, False),
+                )
+            )
     if desired == ENABLED:
-        yield from _taken_out(definition, files, before, evaluated, is_same)
+        yield from _taken_out(definition, files, before, evaluated, is_same, is_own)
     word = switch.off if desired == DISABLED else CONTRARY[switch.off]
     others = {
         (mention.path or "", mention.position): mention.length
@@ -202,6 +224,7 @@ def _taken_out(
     before: Outcome,
     evaluated: Callable[[HostFiles], Outcome],
     is_same: Callable[[Outcome], bool],
+    is_own: Callable[[str], bool],
 ) -> Iterator[Candidates]:
     """The assignment that counts taken out, and then the one that counts thereafter."""
     done: Candidates = {}
@@ -209,7 +232,7 @@ def _taken_out(
     for _round in range(_LIMIT_ROUNDS):
         view = files.with_candidates(done)
         step = None
-        for candidate in _without(definition, view, now):
+        for candidate in _without(definition, view, now, is_own):
             after = evaluated(view.with_candidates(candidate))
             if is_same(after) and after.mentions != now.mentions:
                 step, now = candidate, after
@@ -226,7 +249,9 @@ def _without_line(path: str, content: str, first: int, last: int) -> Candidates:
     return {path: content[: max(0, first - (2 if content.endswith("\r\n", 0, first) else 1))]}
 
 
-def _without(definition: Definition, files: HostFiles, now: Outcome) -> Iterator[Candidates]:
+def _without(
+    definition: Definition, files: HostFiles, now: Outcome, is_own: Callable[[str], bool]
+) -> Iterator[Candidates]:
     """Ways to take one assignment out of its file."""
     switch = definition.switch
     for mention in reversed(now.mentions):
@@ -235,16 +260,22 @@ def _without(definition: Definition, files: HostFiles, now: Outcome) -> Iterator
             continue
         path, content = mention.path, files.read(mention.path)
         if definition.unit is not None and path == "%s%s.d/%s" % (ADMIN_PATH, definition.unit.name, OWN_DROP_IN):
-            yield {path: None}
+            if is_own(content):
+                yield {path: None}
         first = content.rfind("\n", 0, place[0]) + 1
         last = content.find("\n", place[1])
         last = len(content) if last < 0 else last
         line = content[first:last]
-        if line.rstrip("\r").endswith(MARK):
+        ours = r"[ \t]*(?:export %s|(\w+)=\"env %s \$\1\")  %s[ \t\r]*\Z"
+        told = re.escape("%s=%s" % (switch.name, mention.value))
+        if re.match(ours % (told, told, re.escape(MARK)), line):
             yield _without_line(path, content, first, last)
         assignment = r"%s[ \t]*=[ \t]*(%s)%s\1" % (re.escape(switch.name), _QUOTE, re.escape(mention.value))
         whole = r"[ \t]*(?:Environment[ \t]*=[ \t]*)?(%s)%s%s\1[ \t]*;?(?:[ \t]*%s)?[ \t\r]*\Z"
-        if re.match(whole % (_QUOTE, _OPTIONS_OF, assignment.replace(r"\1", r"\2"), re.escape(MARK)), line):
+        if (
+            re.match(whole % (_QUOTE, _OPTIONS_OF, assignment.replace(r"\1", r"\2"), re.escape(MARK)), line)
+            and _NEEDS_MORE.search(content[max(0, first - 200) : first]) is None
+        ):
             yield _without_line(path, content, first, last)
             continue
         # One of several words of a line.
@@ -253,6 +284,10 @@ def _without(definition: Definition, files: HostFiles, now: Outcome) -> Iterator
         )
         if word is not None and word.start() <= place[0] < word.end():
             start, end = word.start(), word.end()
+            if _NEEDS_MORE.search(content[max(0, start - 200) : start]) is not None and not re.match(
+                r"(?:[ \t]|\\\r?\n)*[A-Za-z_/]", content[end:]
+            ):
+                continue
             if content[end : end + 1] in (" ", "\t"):
                 end += 1
             elif content[start - 1 : start] in (" ", "\t"):

@@ -97,6 +97,14 @@ class Switch(NamedTuple):
         """Why a state is ``unknown`` for which a value was seen."""
         return "its value is neither %s nor %s" % (self.off, CONTRARY[self.off]) if self.environment else NEITHER
 
+    def shown(self, value: str) -> str:
+        """A value of it as results may show it. What a variable holds that is no word of a switch may be a secret."""
+        return "(other)" if self.environment and self.is_other(value) else shown(value)
+
+    def is_other(self, value: str) -> bool:
+        """Whether a value is no word of a switch, in any case, so that it may be about something else."""
+        return bool(value) and value.lower() not in CONTRARY
+
     def turns_off(self, value: Optional[str]) -> bool:
         """Whether a value turns it off: the one word alone does, in any case (as in ``Boolean.parseBoolean``).
 
@@ -132,10 +140,11 @@ _READ_BY_OTHERS = re.compile(
 
 
 def is_variable(text: str) -> bool:
-    """Whether a text can be the name of a variable that is a switch: none that others read for something else."""
+    """Whether a text can be the name of a variable that is a switch: none that others read, and none of a secret."""
     return (
         re.match(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z", text, re.ASCII) is not None
         and re.match(r"(?:%s)\Z" % _READ_BY_OTHERS.pattern, text, re.ASCII) is None
+        and re.search("PASSW|PASSPHRASE|SECRET|TOKEN|KEY|CREDENTIAL", text, re.IGNORECASE) is None
     )
 
 

@@ -93,7 +93,8 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
                 reason = _why_dead(in_comment, variable, path in read, live, result, switch)
             elif order < len(result.mentions) - 1:
                 reason = "overridden by %s" % winner
-            found.append((order, Declaration(path, line, variable, match.group(2) or "", reason is None, reason)))
+            value = switch.shown(match.group(2) or "") if switch.environment else match.group(2) or ""
+            found.append((order, Declaration(path, line, variable, value, reason is None, reason)))
         if len(listed) < len(matches):
             found.append(
                 (
@@ -167,10 +168,10 @@ def _why_dead(
 ) -> str:
     if in_comment:
         return "it is a comment"
-    if not is_read:
-        return "nothing that starts the service reads this file"
     if result.verdict == UNRESOLVABLE and not result.mentions:
         return "whether it is read is not known: %s" % result.reason
+    if not is_read:
+        return "nothing that starts the service reads this file"
     if switch.environment:
         return "it is not handed on to the JVM, or a later assignment of %s replaces it" % switch.name
     if variable is not None and live is not None and live.variable and variable != live.variable:

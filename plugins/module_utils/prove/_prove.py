@@ -275,6 +275,7 @@ def ending(told: str) -> str:
 def prove(launch_scripts: Sequence[str], names: Sequence[str], seconds: float, check: bool) -> Dict[str, Any]:
     """One proof for each installation of this host, and what was noticed. Raises OSError."""
     found = survey(HostFiles(), launch_scripts, "never")
+    names = found.named(names)
     entries = [entry for entry in found.entries if not entry.stray and (not names or entry.definition.name in names)]
     missing = [name for name in names if name not in {entry.definition.name for entry in entries}]
     if missing:

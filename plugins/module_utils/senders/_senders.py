@@ -26,7 +26,7 @@ from ..java._jenkins_home import (
     manifest_at,
     plugin,
 )
-from ..java._jvm import Switch, shown, switch_of
+from ..java._jvm import Switch, switch_of
 from ..launch import _declarations, _outcome
 from ..launch._casc import casc_of
 from ..launch._outcome import judged_again
@@ -102,7 +102,7 @@ def clocks_of(entry: Entry, switch: Switch, number: int, files: HostFiles) -> Di
         "next_start_detail": _live_detail(next_start),
         "running": running,
         "running_detail": {"reason": reason} if reason else {},
-        "processes": [_process(jvm) for jvm in jvms],
+        "processes": [_process(jvm, switch) for jvm in jvms],
         "declarations": [
             _declaration(item) for item in _declarations.declarations(definition, on_disk, entry.live, files)
         ],
@@ -115,10 +115,10 @@ def _live_detail(result: _outcome.Outcome) -> Dict[str, Any]:
     return {key: value for key, value in document.items() if value}
 
 
-def _process(jvm: Any) -> Dict[str, Any]:
+def _process(jvm: Any, switch: Switch) -> Dict[str, Any]:
     document = {
         "pid": jvm.pid,
-        "value": None if jvm.value is None else shown(jvm.value),
+        "value": None if jvm.value is None else switch.shown(jvm.value),
         "state": jvm.state,
         "source": jvm.source,
         "proof": jvm.proof,
@@ -297,7 +297,7 @@ def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: 
     ]
     if "disabled" not in states or set(states) - {"disabled", "absent"}:
         return None
-    other = "" if isinstance(read, str) else _otherwise(sender, read)
+    other = "" if isinstance(read, str) else _otherwise(sender, read) or read["unnamed"]
     if other:
         return UNKNOWN, "the plugin is disabled beside its archive; but %s" % other
     if entry.running == "not_running":
@@ -320,6 +320,7 @@ def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: 
 
 def _home(files: HostFiles, home: str, entry: Entry, until: float) -> Dict[str, Any]:
     named, unread = _named(files, home, until)
+    unnamed = unread
     brought: Dict[str, str] = {}
     wars = wars_of(entry, files)
     if not wars or not all(war.startswith("/") for war in wars):
@@ -356,6 +357,7 @@ def _home(files: HostFiles, home: str, entry: Entry, until: float) -> Dict[str, 
         "elsewhere": _elsewhere(files, home, entry),
         "changed": _changed(files, home, entry),
         "named": named,
+        "unnamed": unnamed,
         "brought": brought,
         "unread": unread,
     }

@@ -6,7 +6,7 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, FrozenSet, List, Optional
 
 from ..host._files import HostFiles
 from ..host._shares import share_of
@@ -46,7 +46,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     owed = (
         entry.on_disk.vectors != entry.next_start.vectors
         or entry.on_disk.verdict != entry.next_start.verdict
-        or _is_switched(entry)
+        or _is_switched(entry, files.variables)
     ) and entry.loaded is not None
     share = _share(files, home) if files.root == "/" and home else None
     since = min((jvm.start for jvm in entry.processes), default=None)
@@ -120,8 +120,11 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     return document
 
 
-def _is_switched(entry: Entry) -> bool:
-    """Whether the service manager has another value loaded of a variable that may be a switch (docs/senders.md)."""
+def _is_switched(entry: Entry, policy: FrozenSet[str]) -> bool:
+    """Whether the service manager has another value loaded of a variable that may be a switch (docs/senders.md).
+
+    Of one that is policy every difference counts, as of another word or none.
+    """
     if entry.definition.unit is None or entry.loaded is None:
         return False
     one, other = entry.definition.unit.environment, entry.loaded.unit.environment
@@ -129,8 +132,8 @@ def _is_switched(entry: Entry) -> bool:
     def told(environment: Any, name: str) -> Optional[str]:
         return environment[name].value.text if name in environment else None
 
-    pairs = [(told(one, name), told(other, name)) for name in set(one) | set(other)]
-    return any(first != second and {first, second} <= {None, *CONTRARY} for first, second in pairs)
+    pairs = [(name in policy, told(one, name), told(other, name)) for name in set(one) | set(other)]
+    return any(first != second and (asked or {first, second} <= {None, *CONTRARY}) for asked, first, second in pairs)
 
 
 def _share(files: HostFiles, home: str) -> Optional[str]:

@@ -61,6 +61,13 @@ class Survey(NamedTuple):
     files: HostFiles  # the reading that all of it is of
     looked_at: List[str] = []
 
+    def named(self, names: Sequence[str]) -> List[str]:
+        """Names of installations, with the unit's own in the place of another one of it (``Alias=``)."""
+        known = {entry.definition.name for entry in self.entries}
+        others = UnitFiles(self.files).aliases if set(names) - known else {}
+        own = {name: others[name + ".service"][: -len(".service")] for name in names if name + ".service" in others}
+        return list(dict.fromkeys(name if name in known else own.get(name, name) for name in names))
+
 
 def survey(
     files: HostFiles,

@@ -163,4 +163,6 @@ def _property(key: str, shown: str, desired: str, off: Any) -> Switch:
 def from_documents(found: Iterable[Mapping[str, Any]]) -> tuple[Switch, ...]:
     """The switches that evidence shows. Raises ValueError."""
     keys = ("desired", "off_value", "kind")
-    return _together(_one(one["name"], {key: one[key] for key in keys if key in one}) for one in found)
+    return _together(
+        _one(one["name"], {"kind": "property", **{key: one[key] for key in keys if key in one}}) for one in found
+    )

@@ -295,6 +295,77 @@ def test_what_was_lost_is_not_made_good_by_what_is_older(tmp_path: Path, what: s
             assert _manual.entry_of(host.reasons[0])
 
 
+LOST = [
+    # What is left and how many hours old it is (None: nobody knows), how old what is lost is, what is made of both.
+    ("compliant", 3, None, "unknown"),
+    ("compliant", 3, -1 / 6, "unknown"),
+    ("compliant", 3, -25, "compliant"),  # else a wrong clock would count for years
+    ("compliant", None, 1, "unknown"),
+    ("violation", 3, 1, "violation"),
+    ("violation", 3, None, "violation"),
+    ("violation", 3, -1 / 6, "violation"),
+    ("violation", None, 1, "violation"),
+    ("waiver_expired", 3, 1, "waiver_expired"),
+    ("unreachable", 3, 1, "unknown"),
+    ("restart_pending", 3, 1, "unknown"),
+]
+
+
+@pytest.mark.parametrize("limit", [3 * DAY, None])
+@pytest.mark.parametrize("what", ["damaged", "gone"])
+@pytest.mark.parametrize(("left", "hours", "lost", "verdict"), LOST)
+def test_what_was_lost_and_may_be_the_newest_leaves_what_was_seen_to_be_broken(
+    tmp_path: Path, left: str, hours: float | None, lost: float | None, verdict: str, what: str, limit: float | None
+) -> None:
+    """Nobody has seen it mended; and nothing else is known."""
+    for name, verdict_there, age in (("one", left, hours), ("other", "compliant", lost)):
+        _fleet(tmp_path / name, {"cm1": verdict_there}, NOW - datetime.timedelta(hours=age or 0))
+        if age is None:
+            shutil.rmtree(tmp_path / name / "runs")
+    path = path_of(tmp_path / "other/evidence", "cm1")
+    path.write_text("{")
+    if what == "gone":
+        path.unlink()
+        verdict = left if lost is None else verdict  # that there was one, nothing says
+    for names in (["one", "other"], ["other", "one"]):
+        found = read_evidence([tmp_path / name / "evidence" for name in names], ["cm1"], None, fleetmaker.AT, limit)
+        (host,) = found.hosts
+        assert host.verdict == verdict
+        said = [
+            reason for reason in host.reasons if "its evidence file cm1.json is damaged" in reason or "gone" in reason
+        ]
+        assert bool(said) == (verdict == "unknown" or (left in in_camps(BROKEN) and (what, lost) != ("gone", None)))
+        assert all(_manual.entry_of(reason) for reason in said)
+        assert list(found.missing) == (["cm1"] if verdict == "unknown" else [])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_waiver_that_has_run_out_is_not_lost(tmp_path: Path, reverse: bool) -> None:
+    _waived(tmp_path / "one", "2026-11-22")
+    _fleet(tmp_path / "other", {"cm1": "compliant"}, NOW)
+    path_of(tmp_path / "other/evidence", "cm1").unlink()
+    folders = [tmp_path / name / "evidence" for name in (("other", "one") if reverse else ("one", "other"))]
+    (host,) = read_evidence(folders, ["cm1"], None, fleetmaker.AT, None).hosts
+    assert host.verdict == "waiver_expired"
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_reason_is_of_what_was_lost_last(tmp_path: Path, reverse: bool) -> None:
+    """With its own time, whichever folder comes later."""
+    names = ["left", "older", "newer"]
+    for name, hours in zip(names, (9, 5, 1), strict=True):
+        _fleet(tmp_path / name, {"cm1": "compliant"}, NOW - datetime.timedelta(hours=hours))
+    path_of(tmp_path / "older/evidence", "cm1").write_text("{")
+    path = path_of(tmp_path / "newer/evidence", "cm1")
+    path.unlink()
+    folders = [tmp_path / name / "evidence" for name in (reversed(names) if reverse else names)]
+    (host,) = read_evidence(folders, ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts
+    assert host.reasons == [
+        f"its evidence file {path} is gone (of 2026-11-23T11:00:00.000000Z; what else there is of it is older, "
+        "from 2026-11-23T03:00:00.000000Z)"
+    ]
+
+
 def _waived(folder: Path, until: str) -> None:
     policy = policy_of({**DESIRED, "telemetry_waiver": {"until": until, "reason": "case 1", "approved_by": "Jo"}})
     document = document_of("cm1", policy, None, None, Assessment("waived", ["it is on"]))

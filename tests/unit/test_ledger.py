@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -376,3 +378,103 @@ def test_two_hosts_that_say_they_are_one_controller_are_named(plain: dict[str, A
     one_machine = [replace(host, machine="0" * 64) for host in hosts]
     (two,) = reconciled(one_machine, center(item)).renamed
     assert two["names"] == ["h1", "h2"], "two names of one machine are no copy"
+
+
+#: What is the address of several controllers, for it means another machine to each, or each network has one of that name.
+UNSHARED = [
+    "http://localhost:8080/",
+    "http://jenkins:8080",
+    "http://127.0.0.1:8080/",
+    "http://127.8.8.8/",
+    "http://[::1]:8080/",
+    "http://0.0.0.0:8080/",
+    "http://localhost.localdomain:8080/",
+    "http://jenkins.local:8080/",
+    "http://169.254.1.1/",
+]
+
+
+def on_disk(url: str, items: Iterable[tuple[str, str | None]]) -> dict[str, product.Center | str]:
+    """An operations center with these items; of its disk the address may be one that no server is believed."""
+    found = [product.Item(name, "client", ledger.canonical(text), None, None, None) for name, text in items]
+    return {url: product.Center(url, None, found)}
+
+
+@pytest.mark.parametrize("said", [None, "the same"])
+@pytest.mark.parametrize("endpoint", [*UNSHARED, "https://proxy.example/"])
+def test_controllers_that_say_the_same_address_are_as_many_as_there_are(
+    plain: dict[str, Any], endpoint: str, said: str | None
+) -> None:
+    """The root URL that nobody has set is the same for all; of an operations center's, no two are one for that."""
+    items = [(name, endpoint) for name in ("c1", "c2", "c3")]
+    member = with_member(plain, operations_center="https://oc.example", endpoint=said and endpoint, name="c1")
+    result = reconciled([evidence("h1.elsewhere", member)], on_disk("https://oc.example", items))
+    if said and "proxy" in endpoint:
+        assert result.coverage["percent"] == 100, "it says that it is what lies there"
+        return
+    assert (result.coverage["audited"], result.coverage["known"], result.coverage["percent"]) == (1, 3, 33.33)
+    assert [one["name"] for one in result.ghosts] == ["c2", "c3"]
+    assert "proxy" in endpoint or not result.renamed
+
+
+@pytest.mark.parametrize("said", [None, "the same"])
+@pytest.mark.parametrize("endpoint", UNSHARED)
+def test_no_operations_center_s_controller_is_another_s_by_an_address_that_all_have(
+    plain: dict[str, Any], endpoint: str, said: str | None
+) -> None:
+    answers = {
+        **on_disk("https://oc.example", [("c1", endpoint)]),
+        **on_disk("https://oc2.example", [("payroll", endpoint)]),
+    }
+    member = with_member(plain, operations_center="https://oc.example", endpoint=said and endpoint, name="c1")
+    result = reconciled([evidence("h1.elsewhere", member)], answers)
+    assert [one["name"] for one in result.ghosts] == ["payroll"]
+    assert result.coverage["percent"] == 50
+    assert not result.renamed
+
+
+def test_which_of_two_at_one_address_another_operations_center_means_nobody_knows(plain: dict[str, Any]) -> None:
+    same = {"endpoint": "https://proxy.example/"}
+    answers = {
+        **center(controller("a", **same), controller("b", **same)),
+        **center(controller("c", **same), url="https://oc2.example"),
+    }
+    member = with_member(plain, operations_center="https://oc.example", name="a")
+    result = reconciled([evidence("h1", member)], answers)
+    assert [one["name"] for one in result.ghosts] == ["b", "c"]
+    assert (result.coverage["audited"], result.coverage["known"]) == (1, 2)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_figure_and_the_ghosts_agree(plain: dict[str, Any], seed: int) -> None:
+    """In any ledger: all are audited where there are no ghosts, and of no operations center some count as one."""
+    dice = random.Random(seed)  # noqa: S311
+    pool = [None, *dice.sample(UNSHARED, 2), "https://a.example/", "https://b.example/", "https://10.0.0.1:8080/x"]
+    for _ in range(25):
+        answers: dict[str, product.Center | str] = {}
+        for number in range(dice.randint(1, 3)):
+            url = f"https://oc{number}.example"
+            names = dice.sample(["a", "b", "c", "d", "e"], dice.randint(1, 4))
+            answers.update(on_disk(url, [(name, dice.choice(pool)) for name in names]))
+        hosts = [
+            evidence(
+                f"{dice.choice('abcde')}{number}.example",
+                with_member(
+                    plain,
+                    operations_center=f"https://oc{dice.randrange(len(answers))}.example",
+                    endpoint=dice.choice(pool),
+                    name=dice.choice("abcdef"),
+                ),
+            )
+            for number in range(dice.randint(0, 6))
+        ]
+        result = ledger.reconcile(hosts, answers)
+        audited, known = result.coverage["audited"], result.coverage["known"]
+        assert (audited == known) == (not result.ghosts)
+        assert (result.coverage["percent"] == 100) == (not result.ghosts)
+        assert (audited == 0) == (not any(one["audited"] for one in result.controllers))
+        assert known <= len(result.controllers)
+        for url in answers:
+            of_one = [one for one in result.controllers if one["operations_center"] == url]
+            assert known >= len(of_one)
+            assert known - audited >= sum(not one["audited"] for one in of_one)

@@ -204,3 +204,20 @@ def test_a_slice_that_is_none_is_refused(reports: Path) -> None:
     code, printed, _document = run(reports, "report", "-e", "telemetry_slice=5/4")
     assert code == 2
     assert "slice (telemetry_slice): number is not one of all slices (of)" in printed
+
+
+@pytest.mark.parametrize("playbook", ["ledger", "report"])
+def test_no_fact_of_a_host_makes_a_part_of_the_inventory(reports: Path, playbook: str) -> None:
+    """`ansible_limit` is Ansible's with --limit alone; else it is a fact that a host made up, and would open the gate."""
+    with serving(controller("a"), controller("b")) as center:
+        token = "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"
+        variables = {
+            "telemetry_operations_centers": [{"url": center.url, "user": USER, "token": token, "allow_http": True}],
+            "telemetry_min_coverage": 100,
+            "telemetry_fail_on": [],
+            "ansible_limit": "a.example",
+        }
+        code, printed, document = run(reports, playbook, **variables)
+        assert code == 2, printed
+        assert document["coverage"]["percent"] == 50
+        assert "part of the inventory" not in printed

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
@@ -93,7 +94,8 @@ class LocalAction(Action):
         None where these ``hosts``, and those of the play, are all of it, whatever words chose them.
         """
         chosen = load_extra_vars(self._loader).get("telemetry_hosts")
-        limit = variables.get("ansible_limit") or (None if chosen is None else self._templar.template(chosen))
+        # Not the variable `ansible_limit`: without --limit a fact of that name, which a host made up, would be it.
+        limit = context.CLIARGS.get("subset") or (None if chosen is None else self._templar.template(chosen))
         everywhere = set(variables["groups"]["all"])
         is_all = everywhere <= set(hosts) and everywhere <= set(variables.get("ansible_play_hosts_all") or ())
         parts = [visible(str(limit))] if limit and not is_all else []

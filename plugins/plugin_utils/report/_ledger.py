@@ -138,6 +138,17 @@ def _machine(text: str | None) -> str | None:
         return None
 
 
+def _shared_place(text: str | None) -> str | None:
+    """Where an address is, if it is the same place for everybody; None for one that means another on each network.
+
+    Whoever sets up nothing has ``http://localhost:8080/`` or the machine's short name as the address.
+    """
+    machine = _machine(text)
+    if machine is None or not ("." in machine or ":" in machine) or machine.endswith((".local", ".localdomain")):
+        return None
+    return _place(text)
+
+
 def is_seen(host: Host) -> bool:
     """Whether its evidence shows it as it is now: it answered, and that was not too long ago."""
     return host.document.get("state") is not None and host.verdict not in ("unreachable", "stale") and host.aged is None
@@ -313,9 +324,13 @@ def _by_launch_file(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
     for known in entries:
         by_place.setdefault(_place(known.endpoint), []).append(known)
     for one in seen:
-        if one.endpoint:
-            for known in by_place.get(_place(one.endpoint), ()):
-                _match(known, one, f"its endpoint {one.endpoint}")
+        same = by_place.get(_place(one.endpoint), []) if _machine(one.endpoint) else []
+        if not _shared_place(one.endpoint):
+            # Other networks have the name too: it tells what is there only where one operations center has it once.
+            same = [known for known in same if one.center in (None, known.center)]
+            same = same if len(same) == 1 else []
+        for known in same:
+            _match(known, one, f"its endpoint {one.endpoint}")
         if one.entries or one.center is None:
             continue
         there = list(one.center.entries.values())
@@ -326,19 +341,26 @@ def _by_launch_file(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
             found = [known for known in there if name and known.is_called(name)]
             why = f"its name {name} at {one.center.label}"
         # An endpoint that says otherwise is another controller's.
-        if len(found) == 1 and not (one.endpoint and found[0].endpoint):
+        if len(found) == 1 and (
+            not (one.endpoint and found[0].endpoint) or _place(one.endpoint) == _place(found[0].endpoint)
+        ):
             _match(found[0], one, why)
 
 
 def _by_another(entries: Sequence[Known]) -> None:
-    """What has the address of one that was audited is that one, by whatever name another operations center has it."""
-    by_place: dict[str, Known] = {}
+    """What has the address of one that was audited is that one, by whatever name another operations center has it.
+
+    Not where an operations center has the address twice: which of them is which, nobody can tell.
+    """
+    by_place: dict[str, list[Known]] = {}
     for known in entries:
-        if known.matches and (place := _place(known.endpoint)):
-            by_place.setdefault(place, known)
-    for known in entries:
-        other = by_place.get(_place(known.endpoint) or "")
-        if other is not None and not known.matches:
+        if place := _shared_place(known.endpoint):
+            by_place.setdefault(place, []).append(known)
+    for same in by_place.values():
+        other = next((known for known in same if known.matches), None)
+        if other is None or len({id(known.center) for known in same}) < len(same):
+            continue
+        for known in [known for known in same if not known.matches]:
             for seen, _why in list(other.matches.values()):
                 _match(
                     known, seen, f"its endpoint {known.endpoint}, which {other.name} at {other.center.label} has too"
@@ -616,7 +638,7 @@ def _renamed(entries: Sequence[Known], others: Sequence[Seen]) -> list[dict[str,
                     f"each of them says that it is {known.name} at {known.center.label}, a copy perhaps",
                 )
             )
-        place = _place(known.endpoint)
+        place = _shared_place(known.endpoint)
         if place and not known.matches:
             by_place.setdefault(place, []).append(known)
         if known.encoded and known.encoded not in (known.last, known.name) and known.center.seen is not None:
@@ -659,15 +681,23 @@ def _unexpected(
     return found
 
 
+def _distinct(entries: Iterable[Known]) -> int:
+    """How many controllers these are at least: of a place, so many as the operations center with the most has there."""
+    at: dict[str, Counter[int]] = {}
+    for number, one in enumerate(entries):
+        at.setdefault(_shared_place(one.endpoint) or f"{number}", Counter())[id(one.center)] += 1
+    return sum(max(centers.values()) for centers in at.values())
+
+
 def _coverage(
     entries: Sequence[Known], centers: Sequence[Center], unplaced: Sequence[Mapping[str, Any]], unclear: Sequence[Seen]
 ) -> dict[str, Any]:
     """How many of the controllers that are known were audited; a percentage only where it is known who is there.
 
-    One that several operations centers have, by whatever names, is one.
+    One that several operations centers have, by whatever names, is one. What one of them has are as many as it has.
     """
-    places = {_place(one.endpoint) or f"{number}": bool(one.matches) for number, one in enumerate(entries)}
-    audited, known = sum(places.values()), len(places)
+    audited = _distinct(one for one in entries if one.matches)
+    known = audited + _distinct(one for one in entries if not one.matches)
     reasons = [f"{center.label} was not read: {center.why}" for center in centers if not center.read_by]
     reasons += [
         f"{center.label}: {'; '.join(center.reasons)}" for center in centers if center.read_by and center.reasons

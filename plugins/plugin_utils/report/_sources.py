@@ -44,7 +44,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run impo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MOST_OFF, Aged
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import Round, slice_in
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, VERDICTS, in_camps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
     Changes,
     Host,
@@ -317,9 +317,9 @@ def read_evidence(
     for host in hosts:
         every, reason, lost = _all_of(read_folders, host, at, pool)
         best = _best(every, at, max_age if filed is None else None)
-        if best is not None and lost is not None and best.age is not None and _later(lost, best.collected_at):
-            reason = f"{reason} (of {lost}; what else there is of it is older, from {best.collected_at})"
-            best = None
+        if best is not None and lost is not None and _may_be_later(lost, best):
+            reason = f"{reason} ({_of_lost(lost, best)})"
+            best = _without_the_last(best, reason, at)
         one, counts = _counting(host, best, reason, newer_than, at)
         if not counts:
             lacking.append(host)
@@ -415,25 +415,56 @@ def _later(one: str | None, other: str | None) -> bool:
     return first is not None and (second is None or first > second)
 
 
-def _all_of(folders: Sequence[_Folder], host: str, at: str, pool: dict[Any, Any]) -> tuple[list[Host], str, str | None]:
-    """All evidence of a host, why there is none, and from when the last is that is lost, by what runs say of it.
+class _Lost(NamedTuple):
+    """Evidence that was filed, and cannot be read."""
+
+    when: str | None  # None where nothing tells its time, so that it may be the newest
+    reason: str
+
+
+def _may_be_later(lost: _Lost, best: Host) -> bool:
+    return lost.when is None or _later(lost.when, best.collected_at)
+
+
+def _of_lost(lost: _Lost, best: Host) -> str:
+    """Why what is left of a host's evidence may not be the last word."""
+    if lost.when is not None and best.collected_at:
+        return f"of {lost.when}; what else there is of it is older, from {best.collected_at}"
+    when = f"of {lost.when}" if lost.when else "from when it was, nobody knows"
+    other = f"is from {best.collected_at}, and" if best.collected_at else "is of no known time, and"
+    return f"{when}; what else there is of it {other} may be older"
+
+
+def _without_the_last(best: Host, reason: str, at: str) -> Host | None:
+    """What counts where evidence that may be newer is lost: what was seen to be broken, and nothing else."""
+    if by_waiver(best, at).verdict not in in_camps(BROKEN):
+        return None
+    return replace(best, document=cast(Evidence, {**best.document, "reasons": [*best.reasons, reason]}))
+
+
+def _all_of(
+    folders: Sequence[_Folder], host: str, at: str, pool: dict[Any, Any]
+) -> tuple[list[Host], str, _Lost | None]:
+    """All evidence of a host, why there is none, and the last that is lost, by what runs say of it.
 
     ``pool`` is what documents have in common.
     """
     every = []
     reason = "no evidence was filed for it: its tasks failed or were not run"
-    lost: str | None = None
+    lost: _Lost | None = None
     for folder in folders:
         path = path_of(folder.evidence, host)
         document, sha256 = read_with_digest(path) if path.name in (folder.names or ()) else (None, "")
         if document is None or not sound(document, host):
             when = _moment_of((folder.seen(host, sha256) or {}).get("collected_at"))
             is_there = path.name in (folder.names or ())
-            if is_there:
-                reason = f"its evidence file {path.name} is damaged or of another schema"
-            if when is not None and not _later(when, at) and (lost is None or _later(when, lost)):
-                lost = when
-                reason = reason if is_there else f"its evidence file {path} is gone"
+            what = f"{path.name} is damaged or of another schema" if is_there else f"{path} is gone"
+            one = _Lost(when, f"its evidence file {what}")
+            if is_there and lost is None:
+                reason = one.reason
+            counts = is_there if when is None else _ahead(when, at) <= MOST_OFF
+            if counts and (lost is None or (lost.when is not None and (when is None or _later(when, lost.when)))):
+                lost, reason = one, one.reason
             continue
         seen: Mapping[str, Any] = folder.seen(host, sha256) or document
         clock = _moment_of(seen.get("host_clock"))

@@ -5,6 +5,7 @@
 //   standin-builds         "freestyle|pipeline NAME SECONDS" a line, running so long from when the file was written
 //   standin-startup-ms     how long the "please wait" page is shown
 //   standin-never-ready    it is shown for ever
+//   standin-jobs           what an operations center answers that is asked for its controllers (a tree of jobs), as JSON
 //   (more of them: Pages.java)
 //   standin-exit           "MILLISECONDS enabled|disabled|any WORDS": with that telemetry the JVM says WORDS, and ends
 package executable;
@@ -59,6 +60,9 @@ final class Jenkins implements HttpHandler {
             return;
         } else if (!mayRead(exchange)) {
             answer(exchange, 403, "text/html", "Authentication required");
+        } else if (path.equals("/api/json") && read(home, "standin-jobs") != null
+                && String.valueOf(exchange.getRequestURI().getQuery()).contains("tree=jobs[")) {
+            json(exchange, read(home, "standin-jobs"));
         } else if (path.equals("/api/json")) {
             json(exchange, "{\"_class\":\"hudson.model.Hudson\",\"mode\":\"NORMAL\",\"numExecutors\":2,\"quietDownReason\":"
                     + (quietReason == null ? "null" : quoted(quietReason)) + ",\"quietingDown\":" + (quietReason != null) + "}");

@@ -207,6 +207,50 @@ def test_unset_of_what_is_known_is_followed(host: Host) -> None:
     assert started(host, "/opt/ci/run.sh") == "disabled"
 
 
+@pytest.mark.parametrize(
+    ("profile", "name"),
+    [
+        ("if [ -f ~/.bashrc ]; then\n . ~/.bashrc\nfi\n", "/srv/ci/.bashrc"),
+        ('[ -f "$HOME/.rc" ] && source "$HOME/.rc"\n', "/srv/ci/.rc"),
+        ('. "${HOME}"/.rc\n', "/srv/ci/.rc"),
+        (". /etc/profile.local\n", "/etc/profile.local"),
+    ],
+)
+@pytest.mark.parametrize("first", ["/etc/profile", "/srv/ci/.profile"])
+def test_what_a_profile_sources_is_read_by_a_login(host: Host, profile: str, name: str, first: str) -> None:
+    command = f'/usr/bin/su - ci -c "java {FLAG} -jar /opt/app/jenkins.war"'
+    host.write("/etc/profile", "PATH=/usr/bin\n")
+    host.write(first, profile)
+    host.write(name, "umask 022\n")
+    assert started(host, command, "A=b") == "disabled"
+    host.write(name, f"export _JAVA_OPTIONS={FLAG.replace('true', 'false')}\n")
+    assert started(host, command, "A=b") != "disabled"
+
+
+#: A java that is a script, and what a start by it with the flag says.
+JAVAS = {
+    '#!/bin/sh\nexport _JAVA_OPTIONS=-Dx\nexec /opt/j/launcher "$@"\n': "unresolvable",
+    "#!/usr/bin/python3\nimport os\nos.environ['JDK_JAVA_OPTIONS'] = '-Dx'\n": "unresolvable",
+    '#!/bin/sh\nset -- -Dcom.cloudbees.analytics.gatherer.Sender.disabled=false "$@"\n/opt/j/l $*\n': "unresolvable",
+    '#!/bin/sh\n# unsets no JAVA_TOOL_OPTIONS\nexec /opt/j/launcher "$@"\n': "disabled",
+    '#!/bin/sh\nprintf "%s\\n" "$@"\n': "disabled",
+    '#!/bin/sh\nexec jenv exec java "$@"\n': "disabled",
+    '#!/bin/sh\nprintf "%s\\n" "$@" "${JAVA_TOOL_OPTIONS-}" $_JAVA_OPTIONS\n': "disabled",
+    '#!/bin/sh\n: "${JAVA_TOOL_OPTIONS:=-Dx}"\nexec /opt/j/launcher "$@"\n': "unresolvable",
+    '#!/bin/sh\nexport _JAVA_OPTIONS=-Dx\nexec /usr/bin/java "$@"\n': "disabled",
+}
+
+
+@pytest.mark.parametrize(("text", "verdict"), JAVAS.items())
+@pytest.mark.parametrize(
+    "command", ["/opt/j/java", "/usr/bin/env PATH=/opt/j:/usr/bin java", "/usr/bin/nice /opt/j/java"]
+)
+def test_a_java_that_is_a_script_and_speaks_of_options(host: Host, command: str, text: str, verdict: str) -> None:
+    host.write("/opt/j/java", text, 0o755)
+    host.write("/opt/j/launcher", "\x7fELF", 0o755)
+    assert started(host, f"{command} {FLAG} -jar /opt/app/jenkins.war", "A=b") == verdict
+
+
 def test_exec_of_bash_can_begin_anew(machine: Machine) -> None:
     text = SET + "exec -c /bin/dash @HERE@/bare.sh"
     Path(machine.folder, "bare.sh").write_text(machine.fill("PATH=@BIN@ exec java $V -jar /opt/app/x.war\n"))

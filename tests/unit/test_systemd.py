@@ -424,6 +424,25 @@ def test_a_link_to_a_unit_of_another_place_is_a_unit_of_its_own(host: Host) -> N
     assert [one.service for one, _outcome in _discovery.discover(host.files)[0]] == ["jenkins.service"]
 
 
+@pytest.mark.parametrize("target", ["cm.service", f"{ETC}/cm.service", "../system/cm.service"])
+def test_a_link_to_a_unit_that_is_itself_a_link_is_another_name_of_that(host: Host, target: str) -> None:
+    host.write("/opt/ci/cm-1.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
+    named(host, f"{ETC}/cm.service", "/opt/ci/cm-1.service")
+    named(host, f"{ETC}/jenkins.service", target)
+    named(host, f"{ETC}/other.service", "jenkins.service")
+    host.write(f"{ETC}/jenkins.service.d/a.conf", f"[Service]\nEnvironment=JAVA_TOOL_OPTIONS={FLAG}\n")
+    assert UnitFiles(host.files).aliases == {"jenkins.service": "cm.service", "other.service": "cm.service"}
+    found = _discovery.discover(host.files)[0]
+    assert [(one.service, outcome.verdict) for one, outcome in found] == [("cm.service", "disabled")]
+
+
+def test_units_that_name_each_other_are_no_other_names(host: Host) -> None:
+    named(host, f"{ETC}/a.service", "b.service")
+    named(host, f"{ETC}/b.service", "a.service")
+    named(host, f"{ETC}/c.service", "c.service")
+    assert UnitFiles(host.files).aliases == {}
+
+
 def test_a_name_that_is_hidden_is_no_other_name(host: Host) -> None:
     for name in ("cm", "jenkins"):
         host.write(f"{USR if name == 'cm' else ETC}/{name}.service", "[Service]\nExecStart=/usr/bin/java -jar /a.war\n")

@@ -8,7 +8,7 @@ host: Python 3.6+, standard library only.
 """
 
 import re
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Set
 
 from ..host._files import HostFiles
 from ..text._value import Unresolvable
@@ -31,6 +31,8 @@ UNIT_PATH = (
     "/lib/systemd/system",
     "/run/systemd/generator.late",
 )
+
+_LIMIT_LINKS = 16  # from one unit to another
 
 
 def _drop_in_folders(name: str) -> Iterator[str]:
@@ -61,7 +63,7 @@ class UnitFiles:
         Source: systemd, unit_file_build_name_map; a link to a file elsewhere is a unit of the name of the link.
         """
         found: Dict[str, str] = {}
-        places = set()
+        places: Set[str] = set()
         for folder in UNIT_PATH:
             try:
                 places.add(self.files.canonical(folder))
@@ -75,14 +77,34 @@ class UnitFiles:
                 seen.add(name)  # in a stronger folder it hides the others
                 path = "%s/%s" % (folder, name)
                 try:
-                    if self.files.target(path) is None:
-                        continue
-                    place, _slash, other = self.files.canonical(path).rpartition("/")
+                    other = self._named_by(path, places)
                 except OSError:
                     continue
-                if other != name and place in places and other.endswith(".service") and "@" not in other:
+                if other is not None and other.endswith(".service") and "@" not in other:
                     found[name] = other
-        return found
+        ends: Dict[str, str] = {}
+        for name in found:
+            other = name
+            for _link in range(_LIMIT_LINKS):
+                other = found.get(other, other)
+            if other not in found:  # else they name each other
+                ends[name] = other
+        return ends
+
+    def _named_by(self, path: str, places: Set[str]) -> Optional[str]:
+        """The other unit that a link names: the first on its way that lies in the unit path, be it a link itself."""
+        own = path.rpartition("/")[2]
+        for _link in range(_LIMIT_LINKS):
+            target = self.files.target(path)
+            if target is None:
+                break
+            folder = path.rpartition("/")[0]
+            folder, _slash, name = (target if target.startswith("/") else folder + "/" + target).rpartition("/")
+            folder = self.files.canonical(folder)
+            if folder in places and name != own:
+                return name
+            path = folder.rstrip("/") + "/" + name
+        return None
 
     def names(self) -> List[str]:
         """All services that have a unit file, templates among them, and the instances that something enables."""

@@ -30,8 +30,11 @@ _INCLUDE_OF_BOTH = re.compile(_INCLUDE.pattern.replace("session", "(?:session|au
 _PAM_ENV_CONF = "/etc/security/pam_env.conf"
 _MADE = re.compile(r"^[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]+(?:DEFAULT|OVERRIDE)=", re.MULTILINE)
 _ASSIGNMENT = re.compile(r"^[ \t]*(?:export )?([A-Za-z0-9_]+)=([^\n#]*)", re.MULTILINE)
+#: What a profile sources by a name that stands there.
+_SOURCES = re.compile(r"(?:^|[\s;&|])(?:\.|source)[ \t]+[\"']?((?:~|\$\{?HOME\}?)?[\"']?/[\w./-]+)", re.MULTILINE)
 _LIMIT_DEPTH = 10
 _LIMIT_FILES = 50
+_LIMIT_SOURCED = 200
 
 
 def pam_environment(files: HostFiles, program: str, unasked: bool = False) -> Dict[str, Value]:
@@ -138,6 +141,11 @@ def login_files(files: HostFiles, dialect: str, home: str, sets: Pattern[str]) -
             files.unread[error.path] = error.reason
     folder = PROFILE + ".d"
     texts = paths + ["%s/%s" % (folder, name) for name in files.list(folder) if name.endswith(".sh")]
+    for path in texts:  # which grows
+        for name in _SOURCES.findall(_text(files, path)):
+            named = re.sub(r"\A(?:~|\$\{?HOME\}?)[\"']?", lambda _match: home.rstrip("/"), name)
+            if named not in texts and len(texts) < _LIMIT_SOURCED:
+                texts.append(named)
     telling = [path for path in texts if sets.search(_text(files, path))]
     if telling and telling[0].startswith(folder) and not files.exists(PROFILE):
         raise Unresolvable("a login shell reads it, as /etc/profile says, and that is not there", telling[0])

@@ -38,7 +38,7 @@ _PYTHON = re.compile(r"#![^\n]*python")
 _IMPORTS = re.compile(r"^[ \t]*(?:import[ \t]+([\w.]+)|from[ \t]+([\w.]+)[ \t]+import)", re.MULTILINE)
 #: What packages bring names what they bring.
 _PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib/)")
-_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ENDS = re.compile(r"\.(?:pid|lock|log|sock|socket|tmp|out|err)\Z")
 #: What holds no scripts; libraries of init scripts start no JVM, see shell/_builtins.
 _PASSED_OVER = re.compile(
@@ -76,7 +76,7 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
         if depth >= LIMIT_DEPTH or len(seen) >= LIMIT_FILES:
             is_open = True
             continue
-        now = _COMMENT.sub("", now[:LIMIT_TEXT])
+        now = COMMENT.sub("", now[:LIMIT_TEXT])
         for match in _ASSIGNED.finditer(now):
             assigned.setdefault(match.group(1), set()).add(match.group(2))
         names = _ABSOLUTE.findall(now)
@@ -125,7 +125,7 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
     for match, theirs in zip(left, packaged):
         values = assigned.get(match.group(1), set())
         is_open = is_open or (not theirs and (not values or any("$" in value or "`" in value for value in values)))
-    return Reached(any(TELLS.search(_COMMENT.sub("", one)) for one in texts), is_open, texts, silent)
+    return Reached(any(TELLS.search(COMMENT.sub("", one)) for one in texts), is_open, texts, silent)
 
 
 def _parent(folder: str) -> str:

@@ -12,7 +12,7 @@ import re
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
-from ..java._jvm import ENVIRONMENT, MAINS, PHONE_HOME, is_java
+from ..java._jvm import ENVIRONMENT, MAINS, PHONE_HOME, PROPERTY, is_java
 from ..java._tomcat import BOOTSTRAP
 from ..text._characters import EMPTY, Value
 from ..text._value import Text, Unresolvable
@@ -35,7 +35,7 @@ from ._nodes import (
 )
 from ._output import SILENT
 from ._parser import BASH, DASH
-from ._reach import reaches_jvm, script
+from ._reach import COMMENT, reaches_jvm, script
 from ._session import Launch, Oracle
 from ._state import Variable
 from ._words import Break, Leave, Return
@@ -76,6 +76,7 @@ _TAKES_WORD = frozenset(["-o", "+o", "-O", "+O", "--rcfile", "--init-file"])
 #: What the environment of a service has that no option of a JVM depends on.
 _NOT_OF_INTEREST = frozenset(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "MAIL", "PS1", "i"])
 _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_EXPANDED = re.compile(r"\$\{?[A-Za-z_]\w*\b(?!:?=)")  # what reads a variable only
 #: What takes the environment from a folder of files (runit, daemontools, s6).
 _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
@@ -800,28 +801,45 @@ class Shell(Builtins):
         if len(self.session.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         java = java or (texts[start - 1] if start else "")
-        if self._wraps(node, java, fields[:start], fields[start:]):
+        if self._wraps(node, java, fields[:start], fields[start:], environment.get("PATH")):
             return True
         closed = self._is_closed(texts[:start], self.fresh)
         self.session.found.append(Launch(fields[start:], kept, closed, java, self._folder_of(texts[: start - 1])))
         return True
 
-    def _wraps(self, node: Command, java: str, before: Sequence[Value], words: List[Value]) -> bool:
+    def _wraps(
+        self, node: Command, java: str, before: Sequence[Value], words: List[Value], folders: Optional[Value]
+    ) -> bool:
         """Walk a ``java`` that is a shell script; says whether that starts a JVM, with other options perhaps."""
-        path = self._program(java)
-        if path is None or read_script(self.files, path) is None or self.files.origin(path) in self.state.called:
-            return False  # a shim has another program find the java that is behind itself
+        path = self._program(java, folders)
+        if path is None or self.files.origin(path) in self.state.called:
+            return False
         count = len(self.session.found)
-        self._follow(node, [Value.of(path)] + words, before[:-1])
-        return len(self.session.found) > count
+        if read_script(self.files, path) is not None:
+            self._follow(node, [Value.of(path)] + words, before[:-1])
+        if len(self.session.found) > count:
+            return True
+        # A shim has another program find the java that is behind itself; one that speaks of options may change them.
+        try:
+            text = _EXPANDED.sub("", COMMENT.sub("", script(self.files, path) or ""))
+        except (OSError, ValueError):
+            return False
+        if PROPERTY in text or naming(self.files, ENVIRONMENT).search(text):
+            raise self.unresolvable(
+                "%s is a script that sets options of the JVM, and it was not followed to one" % path,
+                node.text,
+                node.start,
+            )
+        return False
 
-    def _program(self, name: str) -> Optional[str]:
+    def _program(self, name: str, handed_on: Optional[Value] = None) -> Optional[str]:
         """Where the program of a name lies, as far as the folders are known in which it is looked for."""
         if "/" in name or not name:
             return self.absolute(name)
-        folders = self.state.variables.get("PATH") if not self.kernel else None
-        searched = [folder for folder in folders.value.text.split(":") if folder] if folders is not None else []
-        if folders is None or folders.value.unknown(True):
+        own = self.state.variables.get("PATH") if not self.kernel else None
+        folders = handed_on or (own.value if own is not None else None)
+        searched = [folder for folder in folders.text.split(":") if folder] if folders is not None else []
+        if folders is None or folders.unknown(True):
             searched += PATH
         return next(
             (path for path in ("%s/%s" % (folder, name) for folder in searched) if self.files.test("f", path)), None

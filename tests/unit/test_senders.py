@@ -242,6 +242,10 @@ def test_a_plugin_that_is_disabled_beside_its_archive_sends_nothing_after_a_star
     found = sender(running(host), "platform_insights")
     assert (found["state"], "insights.hpi is it by its manifest" in found["proof"]) == ("unknown", True)
     twin.unlink()
+    host.write(f"{HOME}/plugins/dev.hpl", "Manifest-Version: 1.0\nShort-Name: cloudbees-platform-insights\n")
+    found = sender(running(host), "platform_insights")
+    assert (found["state"], "dev.hpl: a plugin linked for development" in found["proof"]) == ("unknown", True)
+    (host.root / f"{HOME[1:]}/plugins/dev.hpl").unlink()
     os.utime(marker, (1, 1))
     assert sender(running(host, started(60)), "platform_insights")["state"] == "unknown", "its owner sets that time"
     other = sender(running(host, started(-60, "/srv/other")), "platform_insights")

@@ -425,6 +425,15 @@ def test_a_reload_is_owed_for_any_other_value_of_one_that_is_policy() -> None:
     assert not owed("1", "s3cr3t", NAME) and not owed("1", "1", OWN) and owed("1", "0")
 
 
+def test_what_starts_and_cannot_be_resolved_is_not_said_to_be_read_by_nothing(host: Host) -> None:
+    host.script(f"#!/bin/sh\nexport {NAME}=false\nif then\nexec java -jar {WAR}\n")
+    host.write(WAR, "PK")
+    found = clocks(host)
+    reasons = [one["reason"] for one in found["declarations"]]
+    assert found["on_disk"] == "unresolvable" and len(reasons) == 1
+    assert reasons[0].startswith("whether it is read is not known: ")
+
+
 def test_what_a_unit_takes_away_is_written_by_hand(host: Host) -> None:
     host.write(WAR, "PK")
     host.write("/etc/systemd/system/cm.service", UNIT + f"UnsetEnvironment={NAME}\n")

@@ -54,7 +54,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, host_limit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._wished import wants_toggle
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._wished import wants_any
 
 MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
@@ -562,7 +562,7 @@ class Preparation:
         carrier = settings.get("telemetry_carrier", "auto")
         if carrier not in CARRIERS or carrier == "module":
             raise Unserved(f"telemetry_carrier is {carrier}")
-        if self._purpose.judges and wants_toggle(settings):
+        if self._purpose.judges and wants_any(settings):
             raise Unserved("its controller is asked too")
         circumstances = circumstances_of(variables)
         try:

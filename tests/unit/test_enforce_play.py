@@ -91,6 +91,14 @@ def test_a_wrong_variable_is_one_host_s(tmp_path: Path, playbook: str, desired: 
     assert "its variables cannot be used (" in done.stdout
 
 
+@pytest.mark.parametrize("more", [{"telemetry_toggle_served": True}, {"telemetry_events": "served"}])
+def test_whose_controller_is_asked_holds_up_nobody_else(tmp_path: Path, more: dict[str, Any]) -> None:
+    """The questions to a controller may take long, one after the other; the sweep would stand still."""
+    done, verdicts = play(tmp_path, {"right": {}, "asked": more}, "-v", playbook="cbops.telemetry.audit")
+    assert set(verdicts) == {"right", "asked"}, done.stdout + done.stderr
+    assert "1 hosts are left to the ordinary way: its controller is asked too" in done.stdout
+
+
 @pytest.mark.parametrize("serial", ["{{ inventory_hostname }}", "many"])
 def test_a_wrong_serial_is_found_before_anything_is_done(tmp_path: Path, serial: str) -> None:
     """Also where it speaks of a host: a play has none."""

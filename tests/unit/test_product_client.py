@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import json
 import os
 import resource
 import secrets
@@ -197,7 +198,16 @@ def _echo(handler: BaseHTTPRequestHandler, form: str) -> str:
     """What a peer was sent, in a form in which it may come back."""
     basic = str(handler.headers["Authorization"]).partition(" ")[2]
     plain = base64.b64decode(basic).decode()
-    return {"token": TOKEN, "basic": basic, "both": plain, "quoted": urllib.parse.quote(plain, safe="")}[form]
+    return {
+        "token": TOKEN,
+        "basic": basic,
+        "both": plain,
+        "quoted": urllib.parse.quote(plain, safe=""),
+        "references": "".join(f"&#x{ord(char):x};" for char in TOKEN),
+        "escapes": "".join(f"\\u{ord(char):04X}" for char in TOKEN),
+        "escaped slashes": basic.replace("/", "\\/"),
+        "quoted throughout": "".join(f"%{ord(char):02x}" for char in TOKEN),
+    }[form]
 
 
 ECHOES: dict[str, Callable[[BaseHTTPRequestHandler, str], object]] = {
@@ -213,6 +223,7 @@ ECHOES: dict[str, Callable[[BaseHTTPRequestHandler, str], object]] = {
     ),
     "page": lambda handler, said: answer(handler, 200, ECHOED.format(said), Content_Type="text/html"),
     "export": lambda handler, said: answer(handler, 200, f"unclassified: {{usageStatisticsCloudBees: '{said}'}}"),
+    "json": lambda handler, said: answer(handler, 200, f'{{"a\\u0022\\\\": "{said}"}}'),
     "packed": lambda handler, said: answer(
         handler, 200, gzip.compress(ECHOED.format(said).encode()), Content_Encoding="gzip"
     ),
@@ -223,7 +234,9 @@ ECHOED = """<input type="checkbox" name="_.usageStatisticsCollected" checked><la
 <table><tr><th>Name</th><th>Description</th></tr><tr><td>event {0}</td><td>of {0}</td></tr></table>"""
 
 
-@pytest.mark.parametrize("form", ["token", "basic", "both", "quoted"])
+@pytest.mark.parametrize(
+    "form", ["token", "basic", "both", "quoted", "references", "escapes", "escaped slashes", "quoted throughout"]
+)
 @pytest.mark.parametrize("way", ECHOES)
 def test_what_a_peer_says_back_of_a_token_is_in_no_result(
     server: Server, capfd: pytest.CaptureFixture[str], way: str, form: str
@@ -242,6 +255,49 @@ def test_what_a_peer_says_back_of_a_token_is_in_no_result(
     for text in said:
         assert TOKEN not in text and basic not in text and basic.rstrip("=") not in text, text
     assert {one[2] for one in server.seen} == {"Basic " + basic}
+
+
+def test_a_page_that_is_led_to_is_named_without_the_token(server: Server) -> None:
+    """The help of the checkbox may link to anything on the same address, the token in its path or for its name."""
+    said = "".join(f"&#{ord(char)};" for char in TOKEN)
+    for link in (f"/a/{said}/b", "/a/" + "".join(f"%{ord(char):x}" for char in TOKEN), f"http://{said}/"):
+        for status in (200, 500):
+
+            def say(handler: BaseHTTPRequestHandler, link: str = link, status: int = status) -> None:
+                page = ECHOED.format("x").replace("/list?x", link)
+                answer(handler, 200 if "/a/" not in handler.path else status, page, Content_Type="text/html")
+
+            server.say = say
+            found = repr(of_events(Access(server.url, "jo", TOKEN, "", True)))
+            assert TOKEN not in urllib.parse.unquote(found) and "…" in found, found
+
+
+def test_json_is_what_it_says(server: Server) -> None:
+    said = r'{"a\\u0041\u0041\"\u0022": "\\/\/\u005c\u005Cn\u00e9\u007f\ud83d\ude00"}'
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32-le"):
+        server.say = lambda handler, encoding=encoding: answer(handler, 200, said.encode(encoding))
+        assert Client(server.url, "jo", TOKEN, None, True).json("/x") == json.loads(said)
+
+
+@pytest.mark.parametrize("token", ["tok\ud800", "tok\udc80", "\udfff" * 9], ids=["half", "byte", "many"])
+def test_half_a_character_in_a_token_asks_and_is_said(server: Server, token: str) -> None:
+    """YAML's escapes make it; the toggle was silently not asked, and the events ended what asked for them."""
+    server.say = lambda handler: answer(handler, 401)
+    entry = {"name": "cm", "service": "cm.service", "toggle": {"declared": {}, "on_disk": {}}, "events": {}}
+    variables = {
+        "telemetry_toggle_served": True,
+        "telemetry_events": "served",
+        "telemetry_allow_http": True,
+        "telemetry_url": server.url,
+        "telemetry_user": "jo",
+        "telemetry_token": token,
+    }
+    state = {"installations": [entry]}
+    one = with_served(state, variables)["installations"][0]["toggle"]["served"]
+    other = with_events(state, variables)["installations"][0]["events"]["served"]
+    for found in (one, other):
+        assert "unknown" in found.values() and "answer" in found["reason"], found
+        assert token not in found["reason"]
 
 
 def test_an_older_core_has_its_export_elsewhere(server: Server) -> None:

@@ -39,6 +39,8 @@ SHORTEST = 8
 _HEADERS = ("content-type", "location", "x-jenkins", "x-required-permission")
 _PERMISSION = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}\Z")
 _LOGIN = re.compile(r"/(?:login|securityRealm|oauth2?|saml2?|sso|cas|adfs)(?:[/?;]|\Z)", re.IGNORECASE)
+#: In JSON, what may be written by its number and what need not be escaped.
+_ESCAPE = re.compile(r"\\(?:u00([2-7][0-9A-Fa-f])|(.))", re.DOTALL)
 _STARTING = re.compile(r"getting ready to work|Starting Jenkins|is restarting", re.IGNORECASE)
 
 #: What came in the way: kinds of :class:`ClientError`.
@@ -89,14 +91,28 @@ def _without_secrets(url: str) -> str:
     return visible(f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else parts.path)[:300]
 
 
+def _bytes(text: str) -> bytes:
+    """A text as bytes, also where YAML's escapes have made half of a character of it, which nobody can send."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def _forms(user: str, token: str) -> list[str]:
     """How a peer may say back what it was sent, longest first."""
     if not token:
         return []
-    basic = base64.b64encode(f"{user}:{token}".encode("utf-8", "surrogateescape")).decode()
+    basic = base64.b64encode(_bytes(f"{user}:{token}")).decode()
     found = {token, basic, basic.rstrip("="), html.escape(token)}
-    found |= {urllib.parse.quote(text, safe="", errors="surrogateescape") for text in (token, basic)}
+    found |= {urllib.parse.quote(_bytes(text), safe="") for text in (token, basic)}
     return sorted(found, key=len, reverse=True)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """An escape of JSON, or the plain character where it needs none."""
+    char = chr(int(found[1], 16)) if found[1] else found[2]
+    return char if char == "/" or (found[1] and char not in '"\\\x7f') else found[0]
 
 
 _PR_SET_DUMPABLE = 4
@@ -201,7 +217,7 @@ class Client:
                 return self._answer(error.code, error.headers, body)
         except (OSError, ssl.SSLError, ValueError, http.client.HTTPException) as error:
             why = getattr(error, "reason", None) or error
-            reason = visible(self._redacted(str(why)))[:500]  # may quote the peer
+            reason = visible(self.redacted(str(why), 1))[:500]  # may quote the peer
             if isinstance(why, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in reason:
                 raise ClientError(
                     CERTIFICATE,
@@ -212,20 +228,27 @@ class Client:
 
     def _answer(self, status: int, headers: Message, body: bytes) -> Answer:
         """An answer without what it says back of the token: results and evidence are made of it."""
-        found = {name: self._redacted(str(headers[name]), SHORTEST)[:1000] for name in _HEADERS if headers.get(name)}
+        found = {name: self.redacted(str(headers[name]))[:1000] for name in _HEADERS if headers.get(name)}
         for form in self._forms:
             if len(form) >= SHORTEST:
-                body = body.replace(form.encode("utf-8", "surrogateescape"), "…".encode())
+                body = body.replace(_bytes(form), "…".encode())
         return Answer(status, found, body)
 
-    def _redacted(self, text: str, shortest: int = 1) -> str:
+    def redacted(self, text: str, shortest: int = SHORTEST) -> str:
+        """A text without the token, as it comes of what a peer says: by references or escapes it can be in there."""
         for form in self._forms:
             if len(form) >= shortest:
                 text = text.replace(form, "…")
         return text
 
     def _shown(self, path: str) -> str:
-        return self.url + visible(path.partition("?")[0])
+        return self.url + visible(self.shown(path))
+
+    def shown(self, path: str) -> str:
+        """A path as it may be shown: without query, and without the token, for a peer's link may lead there."""
+        path = path.partition("?")[0]
+        plain = urllib.parse.unquote(path)
+        return self.redacted(path if self.redacted(plain) == plain else plain)
 
     # -- what an answer means -----------------------------------------------------------------------
 
@@ -255,7 +278,8 @@ class Client:
     def parsed(self, path: str, answer: Answer) -> Mapping[str, Any]:
         """The JSON object that an answer is. Raises :class:`ClientError`."""
         try:
-            document = json.loads(answer.body)
+            text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")  # as json.loads does it
+            document = json.loads(self.redacted(_ESCAPE.sub(_unescaped, text.removeprefix("\ufeff"))))
         except (ValueError, RecursionError):
             page = re.match(rb"\s*<(?:!doctype|html)", answer.body, re.IGNORECASE)
             what = "an HTML page and no JSON; it may be a login page in front of it" if page else "no JSON"

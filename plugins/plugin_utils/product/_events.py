@@ -46,12 +46,12 @@ def served(access: Access) -> dict[str, Any]:
         place = path_of(access.url, at, link)
         events = events_of(_listed(product, access.url, place))
     except (ClientError, NotOnPage) as error:
-        return {"mark": "unknown", "reason": visible(str(error))[:1000], "events": []}
+        return {"mark": "unknown", "reason": visible(product.redacted(str(error)))[:1000], "events": []}
     return {
         "mark": "seen",
-        "page": visible(place.partition("?")[0])[:300],
+        "page": visible(product.shown(place))[:300],
         "events": [
-            {"name": visible(one.name), **({"summary": visible(one.summary)} if one.summary else {})} for one in events
+            {name: visible(product.redacted(text)) for name, text in one._asdict().items() if text} for one in events
         ],
     }
 

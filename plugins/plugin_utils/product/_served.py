@@ -78,10 +78,12 @@ def ask(access: Access, with_class: bool = False) -> tuple[dict[str, Any], str]:
         reasons.append(str(error))
         if value is not None:
             return {"collected": value, "mark": "export"}, ""
-        return {"collected": "unknown", "reason": visible("; ".join(dict.fromkeys(reasons)))[:1500]}, ""
+        reason = product.redacted("; ".join(dict.fromkeys(reasons)))
+        return {"collected": "unknown", "reason": visible(reason)[:1500]}, ""
+    cls = product.redacted(box.cls)
     if value is not None and value is not box.checked:
-        return {"collected": "unknown", "reason": "its export and its page do not say the same"}, box.cls
-    return {"collected": box.checked, "mark": "page" if value is None else "export"}, box.cls
+        return {"collected": "unknown", "reason": "its export and its page do not say the same"}, cls
+    return {"collected": box.checked, "mark": "page" if value is None else "export"}, cls
 
 
 def asked(product: Client, path: str, method: str, limit: int, need: str) -> client.Answer:
@@ -127,12 +129,12 @@ def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
         return state
     entries = [without_toggle(entry) for entry in state.get("installations") or []]
     try:
-        if wants_toggle(variables):
-            way = ways_of(entries, variables)
-            known: _Known = {}
-            entries = [_asked(entry, way(entry), known) for entry in entries]
+        way = ways_of(entries, variables) if wants_toggle(variables) else None
     except (TypeError, ValueError):
-        pass  # the policy is not valid, which is said by whoever judges it
+        way = None  # the policy is not valid, which is said by whoever judges it
+    if way is not None:
+        known: _Known = {}
+        entries = [_asked(entry, way(entry), known) for entry in entries]
     return {**state, "installations": entries}
 
 

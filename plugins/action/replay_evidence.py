@@ -18,6 +18,8 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import most_rows, named, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._fleet import Fleet, template_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, read, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import now, reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
@@ -37,13 +39,33 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity i
 class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.replay_evidence)."""
 
+    FOR_ALL_HOSTS = True
     ARGUMENTS = {
         "reports_dir": REPORTS_DIR,
         "as_of": {"type": "str", "required": True},
         "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
         "max_age": {"type": "str", "default": MAX_AGE},
         "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
+        "hosts": {"type": "list", "elements": "str", "default": []},
     }
+
+    def checked(self) -> dict[str, Any]:
+        """The options, of which those that were left out are taken of the hosts that are named. Raises AnsibleError."""
+        arguments = super().checked()
+        names = {f"telemetry_{one}": one for one in ("max_age", "fail_on") if self._task.args.get(one) is None}
+        if not names or not arguments["hosts"]:
+            return arguments
+        fleet, hostvars = Fleet(names), self._variables["hostvars"]
+        for number, host in enumerate(arguments["hosts"]):
+            variables = hostvars.raw_get(host)
+            if number == 0:
+                refuse_facts(variables)  # as by the report, which is made in its name
+            fleet.take(host, variables, template_of(self._loader, variables, hostvars))
+        if problem := fleet.problem():
+            raise AnsibleActionFail(problem)
+        found = {option: fleet.value(name) for name, option in names.items()}
+        self._task.args.update({option: value for option, value in found.items() if value is not None})
+        return super().checked()
 
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Read, judge, show."""

@@ -11,8 +11,9 @@ version_added: 0.1.0
 description:
   - Reads C(telemetry_waiver) and C(telemetry_waiver_max_days) of every host that is named, and fails where a waiver is
     malformed or reaches too far.
-  - Fails, too, where C(telemetry_max_age), C(telemetry_fail_on), C(telemetry_min_coverage) or C(telemetry_newer_than)
-    is not the same for all of them, because a report takes it of the first host and judges all of them by it.
+  - Fails, too, with O(fleet), where C(telemetry_max_age), C(telemetry_fail_on), C(telemetry_min_coverage) or
+    C(telemetry_newer_than) does not mean the same for all of them, or cannot be resolved, because a report takes it of
+    the first host and judges all of them by it.
   - Runs on the control node and never connects to a host. Use it with C(run_once) in a play with
     C(any_errors_fatal), so that it ends the run.
 author:
@@ -21,6 +22,11 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._report.hosts
+options:
+  fleet:
+    description: Whether what counts for the whole fleet must be the same for all hosts. Only reports go by it.
+    type: bool
+    default: true
 seealso:
   - module: cbops.telemetry.telemetry_assess
 """

@@ -37,6 +37,15 @@ options:
       - With V(never) the question is what waivers and policy make of it alone.
     type: str
     default: "3"
+  hosts:
+    description:
+      - Whose C(telemetry_max_age) and C(telemetry_fail_on) count before the defaults, where O(max_age) or O(fail_on) is
+        left out. They must mean the same for all of these hosts.
+      - What facts of a host would set does not count, and those of the first of them are refused.
+      - These are not the hosts that are judged, which are those that have evidence.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: cbops.telemetry.fleet_report
 """

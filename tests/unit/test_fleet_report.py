@@ -141,6 +141,12 @@ def test_where_it_is_not_wanted_the_run_fails_once(tmp_path: Path) -> None:
         ("telemetry_fail_on", ["violation", "unknown"], "unknown,violation", True),
         ("telemetry_min_coverage", 90, 0, False),
         ("telemetry_newer_than", "1 h", "1 h", True),
+        ("telemetry_newer_than", "1 h", "1h", True),
+        ("telemetry_newer_than", None, "", True),
+        ("telemetry_min_coverage", 90, "90.0", True),
+        ("telemetry_fail_on", None, {1: "x", "b": "y"}, False),
+        ("telemetry_fail_on", ["{{ 'down' if inventory_hostname == 'a' else 'stale' }}"], None, False),
+        ("telemetry_fail_on", None, ["{{ 'stale' }}", "violation", "waiver_expired", "unknown", "unreachable"], True),
     ],
 )
 def test_no_host_decides_for_all_how_they_are_judged(
@@ -168,6 +174,102 @@ def test_no_host_decides_for_all_how_they_are_judged(
     assert (said in done.stdout) is not same, done.stdout + done.stderr
     assert (tmp_path / "report.json").exists() is same
     assert _manual.entry_of(said) == "not-one-for-the-fleet"
+
+
+def run(tmp_path: Path, playbook: str, hosts: dict[str, Any], **more: Any) -> subprocess.CompletedProcess[str]:
+    """A playbook of ours, with evidence of these hosts of an inventory."""
+    fleetmaker.make(tmp_path, 0, runs=1, hosts=tuple(hosts))
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    given = json.dumps({"telemetry_reports_dir": str(tmp_path), **more})
+    return subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory]
+        + [playbook if "/" in playbook else f"cbops.telemetry.{playbook}", "-e", given],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+            "ANSIBLE_INJECT_FACT_VARS": "True",
+            "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
+            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts"),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("telemetry_max_age", "{{ undefined_thing }}"),
+        ("telemetry_max_age", "{{ lookup('file', '/nonexistent') }}"),
+        ("telemetry_fail_on", ["stale", "{{ undefined_thing }}"]),
+    ],
+)
+def test_who_has_no_value_is_named(tmp_path: Path, name: str, value: Any) -> None:
+    done = run(tmp_path, "report", {"a": {}, "b": {name: value}})
+    said = "no host was touched: what counts for the whole fleet cannot be resolved: "
+    assert done.returncode == 2 and f"{said}b: {name}: " in done.stdout, done.stdout + done.stderr
+    assert _manual.entry_of(said) == "not-one-for-the-fleet"
+
+
+@pytest.mark.parametrize(("playbook", "is_report"), [("check_policy", False), ("ledger", True)])
+def test_what_makes_no_report_needs_no_one_value(tmp_path: Path, playbook: str, is_report: bool) -> None:
+    hosts = {name: {"telemetry_desired": "unmanaged", "telemetry_max_age": age} for name, age in (("a", 3), ("b", 9))}
+    done = run(tmp_path, playbook, hosts)
+    assert ("is not the same for all of its hosts" in done.stdout) is is_report, done.stdout + done.stderr
+    assert is_report or done.returncode == 0
+
+
+def test_who_makes_no_report() -> None:
+    """Which of the playbooks say so: an undo or a doctor must not be refused for what a report would go by."""
+    importing = {
+        path.stem: "__telemetry_reports: false" in path.read_text()
+        for path in (CHECKOUT / "playbooks").glob("*.yml")
+        if "import_playbook: check_inventory.yml" in path.read_text()
+    }
+    assert {name for name, without in importing.items() if without} == {
+        *("check_policy", "doctor", "plan", "probe", "prove", "undo")
+    }
+    assert {name for name, without in importing.items() if not without} == {"audit", "enforce", "ledger", "report"}
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "code", "said"),
+    [
+        ({}, {}, 2, "policy is not met"),
+        ({"telemetry_max_age": "never"}, {"telemetry_max_age": "never"}, 0, ""),
+        ({"telemetry_max_age": "never"}, {}, 2, "is not the same for all of its hosts"),
+        ({"telemetry_max_age": "{{ nothing }}"}, {}, 2, "cannot be resolved: a: telemetry_max_age: "),
+        ({"telemetry_fail_on": "stal"}, {"telemetry_fail_on": "stal"}, 2, "value of fail_on must be one or more of"),
+    ],
+)
+def test_a_replay_goes_by_one_value(tmp_path: Path, of_a: Any, of_b: Any, code: int, said: str) -> None:
+    hosts = {name: {"telemetry_fail_on": ["stale"], **more} for name, more in (("a", of_a), ("b", of_b))}
+    done = run(tmp_path, "replay", hosts, as_of="2026-11-30")
+    assert done.returncode == code and said in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def test_a_part_of_the_inventory_is_replayed_by_what_counts_for_it(tmp_path: Path) -> None:
+    """The first host of all need not be one of the fleet."""
+    hosts = {"a": {"telemetry_max_age": "never"}, "b": {"telemetry_max_age": "1h", "telemetry_fail_on": ["stale"]}}
+    done = run(tmp_path, "replay", hosts, as_of="2026-11-30", telemetry_hosts="b")
+    assert done.returncode == 2 and "policy is not met" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("who", ["a", "b", "localhost"])
+def test_facts_of_no_host_decide_a_replay(tmp_path: Path, who: str) -> None:
+    """A cache brings them, and injection, Ansible's default, makes variables of them."""
+    planted = {"telemetry_fail_on": [], "telemetry_max_age": "never", "cacheable": True}
+    plays = tmp_path / "plant.json"
+    plays.write_text(json.dumps([{"hosts": who, "gather_facts": False, "tasks": [{"set_fact": planted}]}]))
+    assert run(tmp_path, str(plays), {"a": {}, "b": {}}).returncode == 0 and list((tmp_path / "facts").iterdir())
+    done = run(tmp_path, "replay", {"a": {}, "b": {}}, as_of="2026-11-30")
+    said = "on 2026-11-30 policy is not met" if who == "b" else f"facts of the host {who} would set telemetry_fail_on, "
+    assert done.returncode == 2 and said in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("limit", "code"), [("1h", 2), ("never", 0)])

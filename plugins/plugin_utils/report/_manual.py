@@ -52,7 +52,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("no-hosts", r"The inventory has no hosts that match"),
     Entry("variables-encrypted", r"encrypted variables cannot be read|the variables of .* cannot be read"),
     Entry("waivers-not-valid", r"waivers that are not valid"),
-    Entry("not-one-for-the-fleet", r"is not the same for all of its hosts"),
+    Entry("not-one-for-the-fleet", r"counts for the whole fleet (is not the same|cannot be resolved)"),
     Entry("facts-as-policy", r"set by facts of the host itself|facts of the host .* would set"),
     Entry(
         "policy-not-valid", r"policy is not valid|the policy of .* is not valid|its variables cannot be (resolved|used)"

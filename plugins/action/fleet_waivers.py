@@ -72,7 +72,7 @@ class ActionModule(LocalAction):
                 "msg": f"no host was touched, because of {len(wrong)} waivers that are not valid: "
                 f"{named(list(map(visible, wrong)), '; ')}",
             }
-        problem = fleet.problem() if arguments["fleet"] else None
+        problem = fleet.problem("no host was touched: ")
         if problem:
-            return {"failed": True, "msg": f"no host was touched: {problem}"}
+            return {"failed": True, "msg": problem}
         return {"changed": False, "waived": waived}

@@ -50,10 +50,11 @@ class Fleet:
             except AnsibleError as error:  # of what is in a list perhaps only once one looks there
                 self._unresolved.append(f"{host}: {name}: {' '.join(str(error).split())}")
 
-    def problem(self) -> str | None:
-        """Why it is not one value; None where it is."""
+    def problem(self, lead: str = "") -> str | None:
+        """Why it is not one value, after these words; None where it is."""
         if self._unresolved:
-            return f"what counts for the whole fleet cannot be resolved: {named(list(map(visible, self._unresolved)))}"
+            hosts = named(list(map(visible, self._unresolved)))
+            return f"{lead}what counts for the whole fleet cannot be resolved: {hosts}"
         several = [
             f"{name}: " + ", ".join(f"{'none' if value is None else value} ({host})" for host, value in found.values())
             for name, found in self._found.items()
@@ -62,7 +63,7 @@ class Fleet:
         if not several:
             return None
         return (
-            "what counts for the whole fleet is not the same for all of its hosts: "
+            f"{lead}what counts for the whole fleet is not the same for all of its hosts: "
             f"{cut(visible('; '.join(several)), 400)}; set it once, in group_vars/all or with -e"
         )
 

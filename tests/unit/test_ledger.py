@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Iterable
@@ -478,3 +479,32 @@ def test_the_figure_and_the_ghosts_agree(plain: dict[str, Any], seed: int) -> No
             of_one = [one for one in result.controllers if one["operations_center"] == url]
             assert known >= len(of_one)
             assert known - audited >= sum(not one["audited"] for one in of_one)
+
+
+def test_by_localhost_each_host_means_its_own_operations_center(plain: dict[str, Any], tmp_path: Path) -> None:
+    """Two whose root URL nobody has set are two, and a third that launch files name so is read by nobody."""
+    url = "http://localhost:8888/"
+    hosts = []
+    for number in range(2):
+        root = tmp_path / f"oc{number}"
+        root.mkdir()
+        state = center_state(root, number, True)
+        (found,) = state["installations"]
+        found["controllers_detail"]["url"] = url
+        found["controllers"] = [{**found["controllers"][0], "name": "c1", "endpoint": "http://localhost:8080/"}]
+        hosts.append(evidence(f"oc{number}.example", state))
+    here = copy.deepcopy(hosts[0].document)
+    one = with_member(plain, operations_center=url, name="c1")["installations"][0]
+    here["state"]["installations"].append({**one, "name": "cm", "service": "cm.service"})
+    first = replace(hosts[0], document=here)
+    result = reconciled([first, hosts[1]])
+    assert (result.coverage["audited"], result.coverage["known"], result.coverage["percent"]) == (1, 2, 50)
+    assert [one["operations_center"] for one in result.ghosts] == [f"oc1.example/{found['name']}"]
+    assert result.coverage["operations_centers"] == {"audited": 2, "known": 2}
+    third = evidence("x.example", with_member(plain, operations_center=url, name="c1"))
+    result = reconciled([first, hosts[1], third])
+    assert result.coverage["percent"] is None
+    assert "the operations center of x.example/" in result.coverage["reasons"][0]
+    # Who asks by that address has said which one is meant.
+    asked_so = reconciled([third], on_disk("http://localhost:8888", [("c1", None)]))
+    assert asked_so.coverage["percent"] == 100

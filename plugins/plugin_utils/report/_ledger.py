@@ -217,24 +217,27 @@ class _Centers:
         self.all.append(center)
         return center
 
-    def named(self, text: Any, by: str) -> Center | None:
-        """The one that a text names; two that name it by the same odd text mean the same one."""
+    def named(self, text: Any, by: Seen) -> Center | None:
+        """The one that a text names; two that name it by the same odd text mean the same one.
+
+        By ``localhost`` each host means one of its own, unless it was asked by that address.
+        """
         if not text:
             return None
         url = canonical(text)
-        if url:
+        if url and (_machine(url) or any(_place(url) in center.places for center in self.all)):
             return self.at(url)
-        place = f"odd: {str(text).strip().rstrip('/')}"
+        place = f"odd: {_place(url)} on {by.host}" if url else f"odd: {str(text).strip().rstrip('/')}"
         for center in self.all:
             if place in center.places:
                 return center
-        center = Center(None, {place}, named_by=by)
+        center = Center(None, {place}, named_by=by.label)
         self.all.append(center)
         return center
 
     def _on(self, seen: Seen, alone: bool) -> Center:
         """The one that lies on a host; ``alone``: its host has no other one."""
-        center = self.named(_detail(seen).get("url"), seen.label) or self.at(None)
+        center = self.named(_detail(seen).get("url"), seen) or self.at(None)
         # Others name it by an address of its host: another port, another scheme, a name behind a proxy.
         for one in [one for one in self.all if one is not center and one.seen is None and alone]:
             if _machine(one.url) in seen.names:
@@ -491,7 +494,7 @@ def reconcile(
     own, others = _sorted_out(audited)
     old_own, old_others = _sorted_out(old)
     for one in (*others, *old_others):
-        centers.named(one.member.get("operations_center"), one.label)
+        centers.named(one.member.get("operations_center"), one)
     alone = Counter(one.host for one in (*own, *old_own))
     # Those that say their address first: what is left is known by its host.
     for one in sorted(own, key=lambda one: not _detail(one).get("url")):
@@ -499,7 +502,7 @@ def reconcile(
     for one in sorted(old_own, key=lambda one: not _detail(one).get("url")):
         centers.of_old(one, alone[one.host] == 1, everywhere[one.host].verdict)
     for one in (*others, *old_others):
-        one.center = centers.named(one.member.get("operations_center"), one.label)
+        one.center = centers.named(one.member.get("operations_center"), one)
     entries = [known for center in centers.all for known in center.entries.values()]
     _by_launch_file(entries, others)
     _by_host(entries, others)

@@ -645,6 +645,13 @@ def test_a_unit_of_somebody_who_logs_in_is_seen_and_holds_nothing_up(host: Host)
         ("jenkins", "/usr/bin/true", False),
         ("jenkins", "/opt/ci/nothing.sh", False),  # read to its end
         ("jenkins", "/opt/ci/gone", False),  # cannot be started
+        ("jenkins", "/opt/ci/run.sh", True),  # ends in one
+        ("jenkins", "/opt/ci/last.sh", True),
+        ("jenkins", "/bin/sh -c 'cd /opt/ci; exec nice -n 5 /opt/ci/program -f'", True),
+        ("jenkins", "/bin/sh -c 'exec /opt/ci/gone'", False),
+        ("jenkins", "/bin/sh -c 'exec /opt/ci/nothing.sh'", False),
+        ("jenkins", "/opt/ci/nothing.sh\nEnvironment=A=/opt/ci/program.conf B=/opt/ci", False),
+        ("jenkins-backup", "/opt/ci/run.sh", False),
     ],
 )
 def test_what_is_called_like_the_product_and_not_followed_is_unknown(
@@ -652,7 +659,11 @@ def test_what_is_called_like_the_product_and_not_followed_is_unknown(
 ) -> None:
     for program in ("/usr/bin/make", "/usr/bin/true", "/opt/ci/launcher"):
         host.write(program, "\x7fELF")
+    host.write("/opt/ci/program", "\x7fELF", 0o755)
+    host.write("/opt/ci/program.conf", "a=b")
     host.write("/opt/ci/nothing.sh", "#!/bin/sh\nexit 0\n")
+    host.write("/opt/ci/run.sh", "#!/bin/sh\numask 022\nexec /opt/ci/program\n# the end\n", 0o755)
+    host.write("/opt/ci/last.sh", "#!/bin/sh\n/opt/ci/program --foreground\n", 0o755)
     unit(host, f"ExecStart={command}", name)
     assert found(host) == ([(name, "unresolvable")] if is_one else [])
 

@@ -223,7 +223,7 @@ def _consider(
     # What its environment is may not be known before it starts: then a whole command may stand in it.
     unknown = definition.unit is not None and definition.unit.doubt is not None and texts.of_interest
     if not texts.tells and not texts.open and not refused and not (unknown and texts.runs_unknown):
-        if _PACKAGED.match(definition.name) and _runs_program(definition, seen_by(definition, files)):
+        if _PACKAGED.match(definition.name) and _runs_program(definition, seen_by(definition, files), texts):
             found.append((definition, unresolved(Unresolvable(_NAMED_SO, place))))
         return
     if _starts_container(texts):
@@ -301,17 +301,30 @@ def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
 #: What packages call an operations center's or a controller's service, and what is said where nothing else tells.
 _PACKAGED = re.compile(r"\A(?:jenkins(?:-oc)?|cloudbees-core-(?:oc|cm))(?:@|\Z)")
 _NAMED_SO = "it has the name of the product's service, and what its program starts is not known"
+_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+#: The last line of a script, or a string for a shell, with a program that stays.
+_ENDS_IN = re.compile(
+    r"\bexec[ \t]+(?:[\w./-]*\b(?:env|nice|nohup|setsid|sudo|runuser|su)\b[^/\n]{0,99}[ \t])?"
+    r"[\"']?(/[\w./+@-]+)[^\n]*\Z"
+    r"|^[\"']?(/(?:opt|srv|usr/local|var|home|data|app)[\w./+@-]*)[^\n]*\Z",
+    re.MULTILINE,
+)
 _STARTS_NOTHING = re.compile(r"/(?:true|false|echo|sleep|test|\[|(?:ba|da|k|z)?sh)\Z")
 
 
-def _runs_program(definition: Definition, files: HostFiles) -> bool:
-    """Whether a unit starts a program that is no script, of which all may come, as make or a wrapper of somebody's."""
-    program = program_path(definition) or ""
-    return (
-        definition.unit is not None
-        and not _STARTS_NOTHING.search(program)
-        and files.exists(program)
-        and _script_text(files, program) is None
+def _runs_program(definition: Definition, files: HostFiles, texts: Texts) -> bool:
+    """Whether a unit starts a program that is no script, of which all may come, as make or a wrapper of somebody's.
+
+    Or whether a script that it starts ends in one.
+    """
+    ends = filter(None, [_ENDS_IN.search(_COMMENT.sub("", text).rstrip()) for text in texts.texts])
+    named = [match.group(1) or match.group(2) for match in ends]
+    programs = [program_path(definition) or ""] + [
+        path for path in named if files.test("f", path) and files.test("x", path) is not False
+    ]
+    return definition.unit is not None and any(
+        not _STARTS_NOTHING.search(program) and files.exists(program) and _script_text(files, program) is None
+        for program in programs
     )
 
 

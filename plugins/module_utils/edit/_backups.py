@@ -12,6 +12,7 @@ beside the files are known by their name (LEGACY) and taken in: a folder whose e
 import base64
 import calendar
 import errno
+import hashlib
 import json
 import os
 import re
@@ -53,6 +54,8 @@ from ._writing import (
     walked_to,
 )
 
+#: Nothing is to be loaded in the middle of a write, where it may fail; :func:`digest` loads it where it is used.
+_LOADED = (hashlib,)
 #: What is kept of each file: so many copies, for so many days; the newest stays.
 COUNT = 10
 DAYS = 365

@@ -33,7 +33,7 @@ OF_THE_FLEET: Mapping[str, Any] = {
 class Fleet:
     """The values that hosts have of what counts for all of them."""
 
-    def __init__(self, names: Iterable[str] = OF_THE_FLEET) -> None:
+    def __init__(self, names: Iterable[str] = tuple(OF_THE_FLEET)) -> None:
         #: Of each variable what it means, with the first host that has it so and how that says it.
         self._found: dict[str, dict[Any, tuple[str, Any]]] = {name: {} for name in names}
         self._unresolved: list[str] = []

@@ -580,7 +580,7 @@ class Maker:
             env=f'/usr/bin/env "JAVA_OPTS={self.plain()}" {path}',
             less=f"/usr/bin/env -u JAVA_OPTS -u JAVA_TOOL_OPTIONS {path}",
             anew=f"/usr/bin/env -i PATH=/usr/bin:/bin _JAVA_OPTIONS={self.flag()} {path}",
-            runuser=f"/usr/sbin/runuser -u root -- {path}",
+            runuser=f"/sbin/runuser -u root -- {path}",
         )
         lines = [
             *self.service(),

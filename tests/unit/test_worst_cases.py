@@ -524,6 +524,8 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "lines of a file": (text_of_a_file, _times("-Da=b\n"), 4000),
     "quotes in a file": (text_of_a_file, _times("'a'\"b\"\\c"), 4000),
     "places in a line": (text_of_a_file, _times("a=b#"), 4000),
+    "words before java": (launch_script, _times("a ", f"java -jar {WAR}", start="nice "), 1000),
+    "options before java": (launch_script, _times("-a ", f"java -jar {WAR}", start="nice "), 1000),
     "choices in braces": (launch_script, _times("-Da=b,", "}", "set -- {"), 20000),
     "decisions": (launch_script, _times("if [ -x /a ]; then java; else true; fi\n"), 8000),
     # what the shell makes of words

@@ -84,6 +84,7 @@ _CHANGES_USER = frozenset(["su", "runuser"])
 _HANDS_ON = frozenset(
     ["daemon", "daemonize", "doas", "env", "pkexec", "s6-env", "start-stop-daemon", "sudo", "systemd-run"]
 )
+_CHANGES_ENVIRONMENT = _HANDS_ON | _CHANGES_USER | _ENVIRONMENT_FOLDERS | {"setpriv"}
 #: What starts a program as somebody else for root, and for others where they have leave.
 _ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
 #: What starts a program as a user whom it is given.
@@ -699,30 +700,34 @@ class Shell(Builtins):
         names = [text.rsplit("/", 1)[-1] for text in texts]
         assigns = False
         for index, name in enumerate(names):
-            options = texts[index + 1 :]
-            if name in _HANDS_ON or name in _CHANGES_USER:
+            if name in _CHANGES_ENVIRONMENT:  # few words are, and each looks at all that stand behind it
                 self.spend(100 + len(names))
-                assigns = True
-            kept = ",".join(word[15:] for word in _own_words(options) if word.startswith("--preserve-env=")).split(",")
-            if self._begins_anew(name, options):
-                environment = {key: value for key, value in environment.items() if key in kept}
-            elif name == "sudo":  # env_delete of sudoers(5), which -E does not lift
-                environment = {k: v for k, v in environment.items() if k in kept or k not in _SUDO_DELETES}
-            if name == "sudo" or name in _CHANGES_USER:
-                environment.update(pam_environment(self.files, name + "-l" if _logs_in(name, options) else name))
-            self._refuse_settings(name, options)
-            if name in ("env", "s6-env"):
-                for option, following in zip(options, list(options[1:]) + [""]):
-                    environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
-            elif name in _ENVIRONMENT_FOLDERS:
-                given = [following for option, following in zip(options, options[1:]) if option == "-e"]
-                if name != "chpst":
-                    given = options[len(_own_words(options)) :][:1]
-                for folder in given:
-                    self._read_environment_folder(folder, environment)
+                assigns = assigns or name in _HANDS_ON or name in _CHANGES_USER
+                environment = self._handed_on_by(name, texts[index + 1 :], environment)
             match = re.match(r"(?:--(?:set)?env=)?([A-Za-z_][A-Za-z0-9_]*)=", texts[index]) if assigns else None
             if match:
                 environment[match.group(1)] = before[index][match.end() :]
+        return environment
+
+    def _handed_on_by(self, name: str, options: List[str], environment: Dict[str, Value]) -> Dict[str, Value]:
+        """What one such program makes of an environment; the variables that it assigns come behind."""
+        kept = ",".join(word[15:] for word in _own_words(options) if word.startswith("--preserve-env=")).split(",")
+        if self._begins_anew(name, options):
+            environment = {key: value for key, value in environment.items() if key in kept}
+        elif name == "sudo":  # env_delete of sudoers(5), which -E does not lift
+            environment = {k: v for k, v in environment.items() if k in kept or k not in _SUDO_DELETES}
+        if name == "sudo" or name in _CHANGES_USER:
+            environment.update(pam_environment(self.files, name + "-l" if _logs_in(name, options) else name))
+        self._refuse_settings(name, options)
+        if name in ("env", "s6-env"):
+            for option, following in zip(options, options[1:] + [""]):
+                environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
+        elif name in _ENVIRONMENT_FOLDERS:
+            given = [following for option, following in zip(options, options[1:]) if option == "-e"]
+            if name != "chpst":
+                given = options[len(_own_words(options)) :][:1]
+            for folder in given:
+                self._read_environment_folder(folder, environment)
         return environment
 
     def _refuse_settings(self, name: str, options: Sequence[str]) -> None:
@@ -757,7 +762,7 @@ class Shell(Builtins):
         before = [field.text for field in _apart([Value.of(text) for text in before])]
         names = [text.rsplit("/", 1)[-1] for text in before]
         return (self.closed or fresh) and not any(
-            name not in ("env", "s6-env") and self._begins_anew(name, before[index + 1 :])
+            name in _CHANGES_ENVIRONMENT - {"env", "s6-env"} and self._begins_anew(name, before[index + 1 :])
             for index, name in enumerate(names)
         )
 

@@ -13,7 +13,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _def
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _outcome as of_outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
 
-from .grammar import Case
+from .grammar import SCRIPT, Case
 from .real import PROPERTY, Machine, Start, is_valid, vague
 
 _FLAG = "-D" + PROPERTY + "=true"
@@ -76,6 +76,18 @@ def _is_known(vectors: tuple[object, ...]) -> bool:
         for _layer, words in vector  # type: ignore
         for word in words
     )
+
+
+def agree(machine: Machine, shell: str, text: str) -> None:
+    """That the engine and the real shell tell the same of a script, and the engine knows all of it."""
+    case = Case(SCRIPT, shell, f"#!/bin/{shell}\n{text}")
+    machine.write({machine.config: machine.fill(case.text)})
+    outcome = _outcome(machine.config, case)[2]
+    starts = _real(machine, machine.config, case)
+    assert starts, "the row shows nothing"
+    assert outcome.reason is None and _is_known(outcome.vectors), (outcome.reason, outcome.vectors)
+    found = _compare("walk", outcome, starts, case)
+    assert not found, found
 
 
 def check(machine: Machine, case: Case, edits: bool = True) -> Result:

@@ -27,14 +27,10 @@ CHECKOUT = Path(__file__).parent.parent.parent
 NO_WAY = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_executable=/nonexistent/ssh"
 
 
-def play(
-    folder: Path, hosts: list[str], *arguments: str, playbook: str = "cbops.telemetry.report", **variables: object
+def started(
+    inventory: Path, playbook: str, extra: str, *arguments: str, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the playbook on an inventory of these hosts, with the reports in a folder."""
-    inventory = folder / "hosts.ini"
-    inventory.write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
-    # The fleets of fleetmaker are of one day: what their age makes of them, test_age.py says.
-    extra = json.dumps({"telemetry_reports_dir": str(folder), "telemetry_max_age": "never", **variables})
+    """A playbook with these variables, from the checkout; ``settings`` are Ansible's, of the environment."""
     return subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, playbook, "-e", extra, *arguments],
         cwd=CHECKOUT,
@@ -43,8 +39,19 @@ def play(
         check=False,
         timeout=300,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), **settings},
     )
+
+
+def play(
+    folder: Path, hosts: list[str], *arguments: str, playbook: str = "cbops.telemetry.report", **variables: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the playbook on an inventory of these hosts, with the reports in a folder."""
+    inventory = folder / "hosts.ini"
+    inventory.write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
+    # The fleets of fleetmaker are of one day: what their age makes of them, test_age.py says.
+    extra = json.dumps({"telemetry_reports_dir": str(folder), "telemetry_max_age": "never", **variables})
+    return started(inventory, playbook, extra, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -153,23 +160,10 @@ def test_no_host_decides_for_all_how_they_are_judged(
     tmp_path: Path, name: str, of_all: Any, of_one: Any, same: bool
 ) -> None:
     """A report takes it of its first host: old evidence of a fleet would count, because a test machine's may."""
-    fleetmaker.make(tmp_path, 0, runs=1, hosts=("a", "b"))
     for folder, file, value in (("group_vars", "all", of_all), ("host_vars", "a", of_one)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"{file}.json").write_text(json.dumps({} if value is None else {name: value}))
-    inventory = tmp_path / "hosts.json"
-    inventory.write_text(json.dumps({"all": {"hosts": {"a": {}, "b": {}}}}))
-    done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, "cbops.telemetry.report"]
-        + ["-e", f"telemetry_reports_dir={tmp_path}"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
-    )
+    done = run(tmp_path, "report", {"a": {}, "b": {}})
     said = f"no host was touched: what counts for the whole fleet is not the same for all of its hosts: {name}: "
     assert (said in done.stdout) is not same, done.stdout + done.stderr
     assert (tmp_path / "report.json").exists() is same
@@ -182,22 +176,13 @@ def run(tmp_path: Path, playbook: str, hosts: dict[str, Any], **more: Any) -> su
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
     given = json.dumps({"telemetry_reports_dir": str(tmp_path), **more})
-    return subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory]
-        + [playbook if "/" in playbook else f"cbops.telemetry.{playbook}", "-e", given],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
-            "ANSIBLE_INJECT_FACT_VARS": "True",
-            "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
-            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts"),
-        },
+    return started(
+        inventory,
+        playbook if "/" in playbook else f"cbops.telemetry.{playbook}",
+        given,
+        ANSIBLE_INJECT_FACT_VARS="True",
+        ANSIBLE_CACHE_PLUGIN="ansible.builtin.jsonfile",
+        ANSIBLE_CACHE_PLUGIN_CONNECTION=str(tmp_path / "facts"),
     )
 
 

@@ -16,7 +16,6 @@ from hostroot import FLAG, Host
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
 from ansible_collections.cbops.telemetry.plugins.module_utils.survey._survey import survey
 from tests.differential import compare
-from tests.differential.grammar import SCRIPT, Case
 from tests.differential.real import Machine
 
 WAR = "/opt/app/x.war"
@@ -75,13 +74,7 @@ def machine() -> Iterator[Machine]:
 @pytest.mark.parametrize("shell", ("bash", "dash"))
 @pytest.mark.parametrize("text", ROWS.values(), ids=ROWS)
 def test_what_is_started_has_what_it_is_given(machine: Machine, shell: str, text: str) -> None:
-    case = Case(SCRIPT, shell, f"#!/bin/{shell}\n{text}\n")
-    machine.write({machine.config: machine.fill(case.text)})
-    outcome = compare._outcome(machine.config, case)[2]
-    starts = compare._real(machine, machine.config, case)
-    assert starts, "the row shows nothing"
-    assert outcome.reason is None and compare._is_known(outcome.vectors), (outcome.reason, outcome.vectors)
-    assert not compare._compare("walk", outcome, starts, case)
+    compare.agree(machine, shell, text + "\n")
 
 
 #: Command of a unit, whose environment has the flag in JAVA_TOOL_OPTIONS: what the files say then.

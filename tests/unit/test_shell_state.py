@@ -119,26 +119,15 @@ def machine() -> Iterator[Machine]:
     machine.close()
 
 
-def judged(machine: Machine, shell: str, text: str) -> None:
-    """The engine and the shell tell the same, and the engine knows all of it."""
-    case = Case(SCRIPT, shell, f"#!/bin/{shell}\n{text}")
-    machine.write({machine.config: machine.fill(case.text)})
-    outcome = compare._outcome(machine.config, case)[2]
-    starts = compare._real(machine, machine.config, case)
-    assert starts, "the row shows nothing"
-    assert outcome.reason is None and compare._is_known(outcome.vectors), (outcome.reason, outcome.vectors)
-    assert not compare._compare("walk", outcome, starts, case)
-
-
 @pytest.mark.parametrize(("shell", "text"), ROWS)
 def test_what_a_subshell_changes_stays_there(machine: Machine, shell: str, text: str) -> None:
-    judged(machine, shell, text)
+    compare.agree(machine, shell, text)
 
 
 @pytest.mark.parametrize("shell", _BOTH)
 @pytest.mark.parametrize("text", SEEN.values(), ids=SEEN)
 def test_what_a_subshell_is_given_it_has(machine: Machine, shell: str, text: str) -> None:
-    judged(machine, shell, text + "\n")
+    compare.agree(machine, shell, text + "\n")
 
 
 def filled() -> State:

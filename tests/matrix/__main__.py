@@ -82,7 +82,8 @@ def table(found: dict[str, Any]) -> str:
             "|---" * (len(names) + 1) + "|",
         ]
         for release, row in sorted(found["newcomers"].items()):
-            cells = [row.get(name, "not run").partition(":")[0] for name in names]
+            unseen = {"test-unit": "in `make test`"} if "test" in row else {}
+            cells = [row.get(name, unseen.get(name, "not run")).partition(":")[0] for name in names]
             lines.append(f"| {release} | {' | '.join(cells)} |")
     if found["sanity"]:
         lines += ["", "| `ansible-test sanity` of | Python | | seconds |", "|---|---|---|---|"]

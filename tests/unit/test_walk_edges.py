@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hostroot import FLAG, Host
@@ -661,3 +662,96 @@ CHUNKS = [
 @pytest.mark.parametrize(("script", "rows"), CHUNKS)
 def test_what_a_script_comes_to(host: Host, script: str, rows: list[str]) -> None:
     assert differing(host, script, rows) == []
+
+
+#: How a way ends that starts no JVM, by what stands before `exec java`: what is said, `@` for the place.
+ENDS = [
+    ("exit", "'exit' (@:2)"),
+    (". /opt/ends", "'exit 1' (/opt/ends:1)"),
+    ("[ -e /x ] || exit 1", "'exit 1' (@:2), because '[ -e /x ]' (@:2) is false"),
+    ("if [ ! -e /x ]; then exit; fi", "'exit' (@:2), because '[ ! -e /x ]' (@:2) is true"),
+    ("if [ -x /no ]; then :; else exit; fi", "'exit' (@:2), because '[ -x /no ]' (@:2) is false"),
+    ("if [ -x /no ]; then a.war; fi; exit 2", "'exit 2' (@:2)"),
+    ("case x$A in y) ;; *) exit ;; esac", "'exit' (@:2), because 'case x$A' (@:2) takes the branch '*'"),
+    ("case x in y) ;; x|z) exit ;; esac", "'exit' (@:2), because 'case x' (@:2) takes the branch 'x|z'"),
+    (
+        'if [ "$(id)" = a ]; then exit 3; else exit 4; fi',
+        """'exit 3' (@:2), because '[ "$(id)" = a ]' (@:2) is not known""",
+    ),
+    ("[[ $TOKEN = abc ]] || exit", "'exit' (@:2), because '$TOKEN' (@:2) is false"),
+    ("[ pass ] && exit", "'exit' (@:2), because '...' (@:2) is true"),
+    ("[ $X = start ] || exit", "'exit' (@:2), because '[ $X = start ]' (@:2) is false"),
+    ("[ $X = verylongword123 ] || exit", "'exit' (@:2), because '[ $X = ... ]' (@:2) is false"),
+    ("[ a \\\n = b ] || exit", "'exit' (@:3), because '[ a \\ = b ]' (@:2) is false"),
+    ("[ " + "a " * 38 + "] || exit", "'exit' (@:2), because '[ " + "a " * 38 + "]' (@:2) is false"),
+    ("[ " + "a " * 39 + "] || exit", "'exit' (@:2), because '[ " + "a " * 37 + "a...' (@:2) is false"),
+    ("set -e\nfalse", "'false' (@:3)"),
+    ("set -u\n[ $NONE = b ]", "'[ $NONE = b ]' (@:3)"),
+    ("((1)) && exit", "'exit' (@:2), because 'arithmetic' (@:2) is true"),
+    ("( exit ); exit 2", "'exit 2' (@:2)"),
+    ("f() { return 1; }; f || exit", "'exit' (@:2), because 'f' (@:2) is false"),
+    ("{ false; } || exit", "'exit' (@:2), because 'group' (@:2) is false"),
+    ("! true || exit", "'exit' (@:2), because 'true' (@:2) is false"),
+    ("for i in; do :; done && exit", "'exit' (@:2), because 'for' (@:2) is true"),
+    ("exec true", "'exec' (@:2)"),
+    ("f() { exit 5; }; f", "'exit 5' (@:2)"),
+]
+#: What is passed by where it starts no JVM, in `if false; then …; fi`: whether that is said to be why.
+PASSED = {
+    "java -jar x.war": True,
+    "exec x": True,
+    "a.war": True,
+    "a.ware": False,
+    "daemon a": True,
+    "catalina.sh": True,
+    "rejar": True,
+    "jarred": False,
+    "one": True,
+    "none": False,
+}
+
+
+@pytest.mark.parametrize("rows", [ENDS[:13], ENDS[13:]])
+def test_how_it_ended_is_said(host: Host, rows: list[tuple[str, str]]) -> None:
+    host.write("/opt/ends", "exit 1\n")
+    found = {}
+    for text, _said in rows:
+        host.script(f"#!/bin/bash\n{text}\nexec java -jar /opt/jenkins.war\n")
+        found[text] = (host.only()[1].reason or "").partition("the last command is ")[2]
+    assert found == {text: said.replace("@", "/opt/cloudbees/cm/start.sh") for text, said in rows}
+
+
+def test_what_is_passed_by_is_why(host: Host) -> None:
+    found = {}
+    functions = "one() { two; }\ntwo() { three; }\nthree() { java; }\nnone() { one_more; }\none_more() { one; }\n"
+    for text in PASSED:
+        host.script(f"#!/bin/bash\n{functions}if false; then {text}; fi; true # jenkins.war\n")
+        found[text] = "because 'false'" in (host.only()[1].reason or "")
+    assert found == PASSED
+
+
+#: A limit, the smallest with which a script before `java $O` is followed, that script, what is said below it.
+LIMITS = [
+    (_flow, "LIMIT_STEPS", 9, ":\n" * 7, "the script is too long to follow"),
+    (_flow, "LIMIT_TEST", 7, "[ a -a a -a a -a a ] && O=%F", "it depends on a condition"),
+    (_flow, "LIMIT_FILES", 3, "for i in /opt/env[1-3]; do O=-D$i; done", "$O is set in a loop"),
+    (_walk, "LIMIT_LAUNCHES", 3, "java -Da -jar /opt/jenkins.war\n" * 2, "it starts more than 2 JVMs"),
+    (_walk, "LIMIT_DEPTH", 3, "f() { g; }; g() { h; }; h() { :; }; f", "functions call each other too deeply"),
+    (_walk, "LIMIT_DEPTH", 2, "sh -c 'sh -c \"java -jar /opt/jenkins.war\"'", "shells call each other too deeply"),
+    (_walk, "LIMIT_DEPTH", 2, "/opt/calls", "scripts call each other too deeply"),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "least", "text", "reason"), LIMITS, ids=[f"{one[1]}-{one[2]}-{one[4]}" for one in LIMITS]
+)
+def test_a_limit_is_where_it_is_said_to_be(
+    host: Host, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, least: int, text: str, reason: str
+) -> None:
+    host.write("/opt/calls", "#!/bin/sh\n/opt/s\n", 0o755)
+    host.script(f"#!/bin/bash\n{text}\njava $O -jar /opt/jenkins.war\n".replace("%F", FLAG))
+    monkeypatch.setattr(module, name, least - 1)
+    assert reason in (host.only()[1].reason or "")
+    monkeypatch.setattr(module, name, least)
+    host.write("/opt/f", "")  # it is read anew
+    assert reason not in (host.only()[1].reason or "")

@@ -14,7 +14,11 @@ from types import ModuleType
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _flow, _walk
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell._session import Oracle, Session
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell._words import Break, Exit
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable
 from tests.differential import compare
 from tests.differential.grammar import SCRIPT, Case
 from tests.differential.real import Machine, vague
@@ -755,3 +759,26 @@ def test_a_limit_is_where_it_is_said_to_be(
     monkeypatch.setattr(module, name, least)
     host.write("/opt/f", "")  # it is read anew
     assert reason not in (host.only()[1].reason or "")
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        (RecursionError(), "the launch script is nested too deeply"),
+        (MemoryError(), "following the launch script takes more memory than there is"),
+        (Exit(False), None),
+        (Break(1, False), None),
+    ],
+)
+def test_how_a_way_may_end(raised: BaseException, reason: str | None) -> None:
+    def program(_shell: _walk.Shell) -> None:
+        raise raised
+
+    def start(oracle: Oracle) -> _walk.Shell:
+        return _walk.Shell(Session(HostFiles("/"), oracle))
+
+    if reason is None:
+        assert _walk.walk(start, program).ways == 1
+        return
+    with pytest.raises(Unresolvable, match=reason):
+        _walk.walk(start, program)

@@ -157,3 +157,86 @@ def test_an_expression_that_is_put_off_is_the_expression() -> None:
         late.nothing  # noqa: B018
     with pytest.raises(re.error):
         shim["Late"]("(").match("")
+
+
+OFTEN_AND_SELDOM = """\
+FACTOR=2
+def often():
+ return seldom_called(20)
+def seldom_called(given,*,more=1,
+ ending="(\\n"):
+
+ return [given*FACTOR+more,ending]
+class A:
+ size=3
+ def __init__(self):
+  self.kept=[]
+ def walk(self,depth=0):
+  if depth<self.size:
+   yield depth
+   yield from self.walk(depth+1)
+ def fails(self):
+
+  raise KeyError("first",
+  self.size)
+ def own(self):return super().__init__()
+ @property
+ def told(self):return self.size
+ def later(self,words=[]):return words
+ def hidden(self):return self.__size
+def last():return "\\\\"
+"""
+WAITING = ["seldom_called", "A.__init__", "A.walk", "A.fails", "last"]
+
+
+def loaded(source: str) -> tuple[dict[str, Any], list[str]]:
+    """A module as the shim loads it on a host, and what is compiled one by one, as it is compiled."""
+    shim: dict[str, Any] = {}
+    exec((FOLDER / "_shim.py").read_text("utf-8"), shim)  # noqa: S102 -- what a host runs first
+    compiled: list[str] = []
+
+    def counted(text: str, *options: Any, **more: Any) -> Any:
+        compiled.append(text.strip())
+        return compile(text, *options, **more)
+
+    shim["compile"] = counted
+    module = type(re)("cbops_telemetry.host._files")
+    shim["Importer"]({"host._files": source}).exec_module(module)
+    return vars(module), compiled
+
+
+def test_a_function_that_is_seldom_called_is_compiled_when_it_is_called() -> None:
+    made = packing.put_off(OFTEN_AND_SELDOM, [*WAITING, "A.own", "A.told", "A.later", "A.hidden", "nothing"])
+    assert made.count(packing.MARK) == 2 * len(WAITING), "what depends on its class, or on when it is made, is left"
+    assert made.replace(packing.MARK, "") == OFTEN_AND_SELDOM
+    names, compiled = loaded(made)
+    assert len(compiled) == 1 and "FACTOR+more" not in compiled[0] and "KeyError" not in compiled[0]
+    kept = names["seldom_called"]
+    assert [names["often"](), names["seldom_called"](1, more=0), kept(2)] == [[41, "(\n"], [2, "(\n"], [5, "(\n"]]
+    assert len(compiled) == 2, "once"
+    one = names["A"]()
+    assert (one.kept, list(one.walk()), names["last"]()) == ([], [0, 1, 2], "\\")
+    assert len(compiled) == 5
+    plain: dict[str, Any] = {}
+    exec(compile(OFTEN_AND_SELDOM, "host/_files.py", "exec", dont_inherit=True), plain)  # noqa: S102
+    assert kept.__code__ == plain["seldom_called"].__code__, "it is the function now, on the same lines"
+    assert kept.__kwdefaults__ == {"more": 1, "ending": "(\n"}
+    assert one.walk.__func__.__defaults__ == (0,)
+    with pytest.raises(TypeError, match="_made"):
+        kept(1, _made=2)
+
+
+@pytest.mark.parametrize("seldom", [(), WAITING])
+def test_the_line_of_a_failure_is_right(seldom: list[str]) -> None:
+    names, _compiled = loaded(packing.put_off(OFTEN_AND_SELDOM, seldom))
+    with pytest.raises(KeyError) as raised:
+        names["A"]().fails()
+    place = raised.traceback[-1]
+    assert (place.frame.code.raw.co_filename, place.lineno + 1, place.name) == ("host/_files.py", 18, "fails")
+
+
+def test_of_what_is_not_sent_the_lines_are_left() -> None:
+    made = packing.put_off(OFTEN_AND_SELDOM, WAITING, ["seldom_called"])
+    assert "def seldom_called" not in made and "def often" in made
+    assert made.count("\n") == OFTEN_AND_SELDOM.count("\n")
+    assert made.count(packing.MARK) == 2 * (len(WAITING) - 1)

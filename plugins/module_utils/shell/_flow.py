@@ -652,7 +652,7 @@ class Flow(Words):
             return None
         if operator[:1] == "-" and len(operator) == 2:
             place = self.absolute(text)
-            if place is not None and operator[1] in "efrs" and PASSING.match(place):
+            if place is not None and operator[1] in "efrswxhL" and PASSING.match(place):
                 return None  # it may be there when the service starts
             return self.files.test(operator[1], text if place is None else place)
         return False  # an error

@@ -3,20 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks the waivers of all hosts at once, and that variables can be decrypted, before the first host is touched.
 
-So that no host decides by its own how all of them are judged, it sees that what counts for the fleet is one value.
+So that no host decides by its own how all of them are judged, it sees that what counts for the fleet is one value; and
+so that no host is edited of which nothing can be filed, that a report can be made and written.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut, named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, LocalAction
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR, LocalAction
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._beforehand import (
+    REPORTING,
+    not_as_it_must_be,
+    not_writable,
+    values_of,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import among_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._fleet import Fleet, template_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder, today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, waiver_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import encrypted_files, undecryptable
 
@@ -30,12 +38,13 @@ NAMES = ("telemetry_waiver", "telemetry_waiver_max_days")
 class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_waivers)."""
 
-    ARGUMENTS = {"hosts": HOSTS, "fleet": {"type": "bool", "default": True}}
+    ARGUMENTS = {"hosts": HOSTS, "fleet": {"type": "bool", "default": True}, "reports_dir": REPORTS_DIR}
 
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Look at the variables of each host, in one task for all of them."""
-        hostvars = variables["hostvars"]
-        waived, wrong, locked = [], [], []
+        mine, hostvars = variables, variables["hostvars"]
+        waived, wrong, locked, elsewhere = [], [], [], []
+        scope = hostvars.raw_get("localhost").get("telemetry_hosts")
         fleet = Fleet()
         for host in arguments["hosts"]:
             try:
@@ -49,6 +58,8 @@ class ActionModule(LocalAction):
                     "msg": f"no host was touched: the variables of {host} cannot be read: {cut(str(error), 200)} "
                     f"Encrypted are {named(files)}. {_PASSWORD}",
                 }
+            if variables.get("telemetry_hosts", scope) != scope and "telemetry_hosts" not in among_facts(variables)[1]:
+                elsewhere.append(host)
             locked += [f"{host}: {name}" for name in undecryptable(variables)]
             if arguments["fleet"]:
                 fleet.take(host, variables, template_of(self._loader, variables, hostvars))
@@ -60,6 +71,13 @@ class ActionModule(LocalAction):
                     waived.append(host)
             except (PolicyError, AnsibleError) as error:
                 wrong.append(f"{host}: {error}")
+        if elsewhere:
+            return {
+                "failed": True,
+                "msg": "no host was touched: telemetry_hosts has no effect where it is set for "
+                f"{visible(named(elsewhere))}: it says for the whole fleet which hosts are looked at; set it in "
+                "group_vars/all, or with -e",
+            }
         # What fails shows all of its result: no list of those on which nothing is wrong.
         if locked:
             return {
@@ -73,6 +91,36 @@ class ActionModule(LocalAction):
                 f"{named(list(map(visible, wrong)), '; ')}",
             }
         problem = fleet.problem("no host was touched: ")
+        if problem is None and arguments["fleet"]:
+            problem = self._unreportable(mine, arguments["reports_dir"])
         if problem:
             return {"failed": True, "msg": problem}
         return {"changed": False, "waived": waived}
+
+    def _unreportable(self, variables: dict[str, Any], reports_dir: str | None) -> str | None:
+        """Why no report could be made, or filed, in the end; None where it can be."""
+        from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._formats import FORMATS
+
+        by_facts = among_facts(variables)[1]  # which are no policy: who reports refuses them
+        try:
+            values = values_of([name for name in REPORTING if name not in by_facts], variables, self._templar.template)
+            wrong = not_as_it_must_be(values, FORMATS)
+            self.slice(values_of(["telemetry_slice"], variables, self._templar.template).get("telemetry_slice"))
+        except AnsibleActionFail as error:
+            wrong = str(error)
+        except AnsibleError as error:
+            wrong = cut(visible(str(error)), 400)
+        if wrong:
+            return f"no host was touched, because no report could be made: {wrong}"
+        # Who files refuses a folder that facts name.
+        where = None if "telemetry_reports_dir" in by_facts else not_writable(reports_folder(reports_dir))
+        if where:
+            return f"no host was touched, because the evidence cannot be written: {where}"
+        if key := values.get("telemetry_signing_key"):
+            from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import SignatureError, sign
+
+            try:
+                sign(b"", key)
+            except SignatureError as error:
+                return f"no host was touched, because the manifest could not be signed: {visible(str(error))}"
+        return None

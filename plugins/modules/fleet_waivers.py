@@ -14,6 +14,10 @@ description:
   - Fails, too, with O(fleet), where C(telemetry_max_age), C(telemetry_fail_on), C(telemetry_min_coverage) or
     C(telemetry_newer_than) does not mean the same for all of them, or cannot be resolved, because a report takes it of
     the first host and judges all of them by it.
+  - Fails, too, with O(fleet), where no report could be made in the end, because a variable is not as it must be, such
+    as C(telemetry_report_formats), nothing can be written to the reports folder, or C(telemetry_signing_key) cannot
+    sign.
+  - Fails, too, where a host has a C(telemetry_hosts) of its own, which has no effect.
   - Runs on the control node and never connects to a host. Use it with C(run_once) in a play with
     C(any_errors_fatal), so that it ends the run.
 author:
@@ -22,9 +26,12 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._report.hosts
+  - cbops.telemetry._report.reports_dir
 options:
   fleet:
-    description: Whether what counts for the whole fleet must be the same for all hosts. Only reports go by it.
+    description:
+      - Whether what counts for the whole fleet must be the same for all hosts, and a report possible. Only reports go
+        by it.
     type: bool
     default: true
 seealso:

@@ -58,7 +58,11 @@ def path_of(folder: Path, host: str) -> Path:
 
 def make_folder(folder: Path) -> None:
     """A folder to write in. Raises OSError where somebody else has laid a link there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        reason = "it is a link that leads to no folder" if folder.is_symlink() else "it is no folder"
+        raise NotADirectoryError(errno.ENOTDIR, reason, str(folder)) from error
     status = folder.lstat()
     if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid()):
         raise OSError(errno.EPERM, "it is a link of somebody else's", str(folder))

@@ -53,6 +53,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("variables-encrypted", r"encrypted variables cannot be read|the variables of .* cannot be read"),
     Entry("waivers-not-valid", r"waivers that are not valid"),
     Entry("not-one-for-the-fleet", r"counts for the whole fleet (is not the same|cannot be resolved)"),
+    Entry("no-effect-there", r"telemetry_hosts has no effect where it is set"),
+    Entry("report-not-possible", r"no report could be made"),
     Entry("facts-as-policy", r"set by facts of the host itself|facts of the host .* would set"),
     Entry(
         "policy-not-valid", r"policy is not valid|the policy of .* is not valid|its variables cannot be (resolved|used)"
@@ -63,8 +65,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("not-planned", r"it could not be planned|cannot be planned|the template .* cannot be rendered"),
     Entry(
         "not-filed",
-        r"(evidence|plan|report|found out) cannot be written|history cannot be kept|manifest is not signed"
-        r"|attestation is not signed",
+        r"(evidence|plan|report|found out) cannot be written|history cannot be kept"
+        r"|manifest (is not|could not be) signed|attestation is not signed",
     ),
     Entry(
         "no-evidence",

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run needs at its end, looked at before its beginning: else hosts are edited of which nothing can be filed.
+
+Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import OPERATIONS_CENTERS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import templated
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import make_folder, why
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import GATES
+
+#: Variables that a report takes of its first host, with what they may be.
+REPORTING: Mapping[str, Mapping[str, Any]] = {
+    "telemetry_report_name": {"type": "str"},
+    "telemetry_report_formats": {},  # which there are, the caller knows
+    "telemetry_fail_on": {"type": "list", "elements": "str", "choices": list(GATES)},
+    "telemetry_fail_hosts": {"type": "bool"},
+    "telemetry_set_stats": {"type": "bool"},
+    "telemetry_min_coverage": {"type": "float"},
+    "telemetry_operations_centers": {**OPERATIONS_CENTERS, "no_log": False},
+    "telemetry_signing_key": {"type": "str"},
+}
+#: As much as is written to see that there is space.
+_BLOCK = 1 << 16
+
+
+def values_of(names: Iterable[str], variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """The variables that have a value. Raises AnsibleError, which names the variable."""
+    found = {}
+    for name in names:
+        try:
+            value = templated(variables.get(name), template)
+        except AnsibleError as error:
+            raise AnsibleError(f"{name} cannot be resolved: {' '.join(str(error).split())}") from error
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def not_as_it_must_be(values: Mapping[str, Any], formats: Iterable[str]) -> str | None:
+    """Why a report could not be made with these values; None where it could."""
+    spec = {**REPORTING, "telemetry_report_formats": {"type": "list", "elements": "str", "choices": list(formats)}}
+    wrong = ArgumentSpecValidator({name: spec[name] for name in values}).validate(dict(values)).error_messages
+    return cut(visible("; ".join(wrong)), 400) if wrong else None
+
+
+def not_writable(reports: Path) -> str | None:
+    """Why nothing could be filed in a reports folder; None where it can be. Leaves nothing there but the folder."""
+    folder = reports
+    try:
+        make_folder(reports)
+        for folder in (reports, *filter(Path.exists, (reports / name for name in ("evidence", "runs", "manifests")))):
+            make_folder(folder)
+            with tempfile.TemporaryFile(dir=folder) as stream:
+                stream.write(bytes(_BLOCK))
+    except OSError as error:
+        return visible(f"{folder}: {why(error)}")
+    return None

@@ -108,7 +108,7 @@ class ActionModule(LocalAction):
             self.slice(values_of(["telemetry_slice"], variables, self._templar.template).get("telemetry_slice"))
         except AnsibleActionFail as error:
             wrong = str(error)
-        except AnsibleError as error:
+        except ValueError as error:
             wrong = cut(visible(str(error)), 400)
         if wrong:
             return f"no host was touched, because no report could be made: {wrong}"

@@ -336,6 +336,25 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
             "telemetry_daemon_reload is .*true or false",
         ),
         (
+            {"telemetry_desired": "disabled", "telemetry_restart_allow": ["waar"]},
+            r"telemetry_restart_allow is \['waar'\]; it is a list, and may have war, java, unit, plugins",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_restart_allow": {"war": 1, "x": 2}},
+            "telemetry_restart_allow is ",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_carrier": "pip"}, "telemetry_carrier is 'pip'; it may be auto,"),
+        ({"telemetry_desired": "disabled", "telemetry_token": ["x"]}, "telemetry_token must be text$"),
+        ({"telemetry_desired": "disabled", "telemetry_url": {"a": "x"}}, "telemetry_url must be text$"),
+        ({"telemetry_desired": "disabled", "telemetry_endpoint": "h:1"}, "telemetry_endpoint is 'h:1'; it has a host"),
+        ({"telemetry_desired": "disabled", "telemetry_endpoint": {"hots": "h"}}, "it has a host and a port"),
+        ({"telemetry_desired": "disabled", "telemetry_launch_templates": "a"}, "must be a list of templates"),
+        ({"telemetry_desired": "disabled", "telemetry_launch_templates": ["a"]}, "'a' has no src, or no absolute path"),
+        (
+            {"telemetry_desired": "disabled", "telemetry_launch_templates": [{"src": "a", "dest": "b"}]},
+            "has no src, or",
+        ),
+        (
             {"telemetry_desired": "disabled", "telemetry_settle": "1.5"},
             "telemetry_settle is '1.5'; it must be a number of",
         ),

@@ -39,13 +39,13 @@ _BLOCK = 1 << 16
 
 
 def values_of(names: Iterable[str], variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
-    """The variables that have a value. Raises AnsibleError, which names the variable."""
+    """The variables that have a value. Raises ValueError, which names the variable."""
     found = {}
     for name in names:
         try:
             value = templated(variables.get(name), template)
         except AnsibleError as error:
-            raise AnsibleError(f"{name} cannot be resolved: {' '.join(str(error).split())}") from error
+            raise ValueError(f"{name} cannot be resolved: {' '.join(str(error).split())}") from error
         if value is not None:
             found[name] = value
     return found

@@ -29,6 +29,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents 
     WaiverDocument,
     installations_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._other_changes import KINDS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import (
     Switch,
     from_documents,
@@ -145,6 +146,18 @@ NUMBERS = {
     "telemetry_sweep_connections": (1, 1000, "connections"),
     "telemetry_sweep_per_place": (1, 1000, "connections"),
 }
+
+#: Variables that are text. A number is taken for one, as Ansible takes it.
+TEXTS = (
+    "telemetry_url",
+    "telemetry_user",
+    "telemetry_token",
+    "telemetry_ca_file",
+    "telemetry_restart_group",
+    "telemetry_plan",
+    "telemetry_public_authorities",
+)
+CARRIER = ("auto", "pipe", "module")
 
 #: How many days from today a waiver may reach, and how many before its end it is warned of.
 WAIVER_MAX_DAYS = 365
@@ -319,6 +332,28 @@ def _check_types(variables: Mapping[str, Any]) -> None:
         max_age_of(variables.get("telemetry_max_age", MAX_AGE))
     except ValueError as error:
         raise PolicyError(f"telemetry_max_age: {error}") from error
+    for name in TEXTS:
+        if isinstance(variables.get(name), bool | Mapping | list | tuple):
+            raise PolicyError(f"{name} must be text")  # without the value, which may be a secret
+    _check_shapes(variables)
+
+
+def _check_shapes(variables: Mapping[str, Any]) -> None:
+    """What is a list or has members of its own has them. Raises :class:`PolicyError`."""
+    _choice(variables, "telemetry_carrier", CARRIER, "auto")
+    allow = variables.get("telemetry_restart_allow") or []
+    kinds = allow.split(",") if isinstance(allow, str) else allow
+    if not isinstance(kinds, Sequence) or not {str(kind).strip() for kind in kinds} <= {*KINDS}:
+        raise PolicyError(f"telemetry_restart_allow is {allow!r}; it is a list, and may have {', '.join(KINDS)}")
+    endpoint = variables.get("telemetry_endpoint") or {}
+    if not isinstance(endpoint, Mapping) or not {*endpoint} <= {"host", "port"}:
+        raise PolicyError(f"telemetry_endpoint is {endpoint!r}; it has a host and a port")
+    templates = variables.get("telemetry_launch_templates") or []
+    if isinstance(templates, str) or not isinstance(templates, Sequence):
+        raise PolicyError("telemetry_launch_templates must be a list of templates, each with src and dest")
+    for one in templates:
+        if not isinstance(one, Mapping) or not one.get("src") or not str(one.get("dest")).startswith("/"):
+            raise PolicyError(f"telemetry_launch_templates: {one!r} has no src, or no absolute path as its dest")
 
 
 def host_limit(variables: Mapping[str, Any]) -> int:

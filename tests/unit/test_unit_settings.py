@@ -540,6 +540,19 @@ def test_what_is_started_before_may_write_what_is_read(host: Host, before: str, 
     assert said is None if reason is None else reason in said
 
 
+@pytest.mark.parametrize("word", ["@/etc/options", "-XX:VMOptionsFile=/etc/options"])
+@pytest.mark.parametrize(
+    "line", ["ExecStart=/usr/bin/java %s", "Environment=JDK_JAVA_OPTIONS=%s\nExecStart=/usr/bin/java"]
+)
+def test_what_is_started_before_may_write_a_file_of_options(host: Host, word: str, line: str) -> None:
+    host.write("/etc/options", f"{FLAG}\n")
+    start = f"[Service]\n{line % word} -jar /opt/jenkins.war\n"
+    host.write(f"{ETC}/jenkins.service", start)
+    assert host.verdict() == "disabled"
+    host.write(f"{ETC}/jenkins.service", f"{start}ExecStartPre=/bin/sh -c 'echo -Da > /etc/options'\n")
+    assert "may write /etc/options" in (host.only()[1].reason or "")
+
+
 @pytest.mark.parametrize(
     ("lines", "verdict"),
     [

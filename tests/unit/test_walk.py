@@ -133,6 +133,18 @@ ROWS: list[tuple[tuple[str, ...], str, str]] = [
     (BOTH, "a pipeline is negated", "if ! echo | true; then O=-Da; else O=-Db; fi"),
     (BOTH, "what is not known is negated", "! coin || O=-Da"),
     (BASH, "a loop that calculates may not go round", LOOP.replace("i in %s", COUNTS)),
+    (BASH, "some of the elements of an array", "A=(-Da -Db -Dc)\nO=${A[*]:1:1}"),
+    (BASH, "the last elements of an array", 'A=(-Da -Db -Dc)\nset -- "${A[@]:1}"\nO=$1'),
+    (BASH, "some of the arguments", 'set -- -Da -Db -Dc\nset -- "${@:2}"\nO=$1'),
+    (BASH, "no more elements than there are", "A=(-Da -Db)\nO=${A[*]:1:7}${A[*]:2}"),
+    (BASH, "the name of the script among the arguments", 'set -- -Da\nset -- "${@:0:2}"\nO=$2'),
+    *(
+        (BOTH, f"{line} starts nothing", f"{line} java -Da -jar /opt/app/x.war; {line} 'java -Db -jar /opt/app/x.war'")
+        for line in ("echo", "printf %s", ":", "grep -q", "nohup /bin/echo", "pkill -f", "logger -t ci --")
+    ),
+    (BOTH, "what prints a command for a shell", "echo 'java -Da -jar /opt/app/x.war' | sh"),
+    (BOTH, "a shell that is given java alone", "sh -c java -Da -jar /opt/app/x.war"),
+    (BOTH, "exec under another name", "(exec -a ci java -Da -jar /opt/app/x.war)"),
     (BOTH, "what printf prints", "O=$(printf '%s %s' -Da -Db)"),
     (BOTH, "echo succeeds", "/bin/echo x >/dev/null && O=-Da || O=-Db"),
 ]
@@ -185,12 +197,43 @@ def test_what_the_shells_do(machine: Machine, shell: str, text: str) -> None:
         ),  # bash assigns another then
         ("O=-Dc; O=-Da . /opt/unset.sh\njava $O -jar /opt/jenkins.war", "unresolvable"),
         ("java -Dhost=$(hostname)-* %F -jar /opt/jenkins.war", "disabled"),
+        ("shopt -s nocasematch\ncase A in a) O=%F ;; esac\njava $O -jar /opt/jenkins.war", "unresolvable"),
+        ("A=(-Da %F)\nN=1\njava ${A[@]:$N+0} -jar /opt/jenkins.war", "unresolvable"),
     ],
 )
 def test_what_is_not_known_before_the_start(host: Host, text: str, verdict: str) -> None:
     host.script(f"#!/bin/bash\n{text}\n".replace("%F", FLAG))
     host.write("/opt/unset.sh", f"unset O\nO={FLAG}\n")
     assert host.verdict() == verdict
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("chmod +x /opt/ci/run /opt/ci/options", "disabled"),
+        ("cp /opt/ci/run /opt/ci/options /var/backups/", "disabled"),
+        ("echo 'exec java -jar /opt/jenkins.war' >/opt/ci/%F", "unresolvable"),
+        ("cat >/opt/ci/%F <<E\nexec java -jar /opt/jenkins.war\nE\n", "unresolvable"),
+        ("cp /srv/%F /opt/ci", "unresolvable"),
+        ("install -m 755 /srv/%F /opt/ci/", "unresolvable"),
+        ("mv /srv/new /opt/ci/%F", "unresolvable"),
+        ("mv /srv/%F /opt/ci/", "unresolvable"),
+        ("cd /opt/ci; sed -i s/a/b/ %F", "unresolvable"),
+        ("echo x | tee /opt/ci/%F", "unresolvable"),
+        ("curl -s -o /opt/ci/%F http://config/", "unresolvable"),
+        ("curl -s -o/opt/ci/%F http://config/", "unresolvable"),
+        ("dd if=/srv/new of=/opt/ci/%F", "unresolvable"),
+    ],
+)
+@pytest.mark.parametrize(("name", "start"), [("run", "exec sh /opt/ci/run"), ("options", "java @/opt/ci/options")])
+def test_what_is_written_before_it_is_started_or_read_is_not_known(
+    host: Host, line: str, verdict: str, name: str, start: str
+) -> None:
+    host.write("/opt/ci/run", f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n", 0o755)
+    host.write("/opt/ci/options", f"{FLAG} -jar /opt/jenkins.war\n")
+    host.script(f"#!/bin/bash\n{line.replace('%F', name)}\n{start} -jar /opt/jenkins.war\n")
+    assert host.verdict() == verdict, host.only()[1].reason
+    assert verdict == "disabled" or "which may be written before" in (host.only()[1].reason or "")
 
 
 @pytest.mark.parametrize(

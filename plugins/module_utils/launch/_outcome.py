@@ -406,7 +406,8 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                 [entry.lstrip("-") for entry in definition.unit.environment_files]
                 + result.sourced
                 + result.followed
-                + result.texts,
+                + result.texts
+                + [path for found in result.paths for launch in found for path in launch.option_files],
                 files,
             )
             if written:

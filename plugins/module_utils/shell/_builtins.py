@@ -43,6 +43,20 @@ _SET_NAMES = frozenset(
         "xtrace",
     ]
 )
+#: Options of shopt with which words, patterns or pipelines are taken in another way.
+_CHANGES_READING = frozenset(
+    [
+        "expand_aliases",
+        "failglob",
+        "lastpipe",
+        "dotglob",
+        "extglob",
+        "globstar",
+        "nocaseglob",
+        "nocasematch",
+        "xpg_echo",
+    ]
+)
 _LETTERS = {"allexport": "a", "errexit": "e", "nounset": "u", "noglob": "f"}
 _SET_NAMES_OF_BASH = frozenset(
     [
@@ -191,9 +205,11 @@ class Builtins(Output):
         while rest and rest[0].text.startswith("-") and not rest[0].unknown(True):
             letters += rest[0].text if rest[0].text != "--" else ""
             rest = rest[2:] if rest[0].text.endswith("a") else rest[1:]
+        if letters and self.dialect == DASH:
+            raise Exit(False)  # it has no options
         if not rest:
             return True
-        if "c" in letters and self.dialect == BASH:
+        if "c" in letters:
             rest = [Value.of("env"), Value.of("-i")] + rest
         name = rest[0].text if rest[0].unknown(True) is None else ""
         self.state.traps.clear()
@@ -582,9 +598,7 @@ class Builtins(Output):
     def _shopt(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         texts = [field.text for field in fields[1:]]
         if not {"-p", "-q", "-o"} & set(texts):
-            if {"expand_aliases", "failglob", "lastpipe", "dotglob", "extglob", "globstar"} & set(texts[1:]) and (
-                texts[0] == "-s" or texts[0] != "-u"
-            ):
+            if _CHANGES_READING & set(texts[1:]) and texts[0] != "-u":
                 raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
             if "nullglob" in texts[1:] and texts[0] in ("-s", "-u"):
                 self.state.null_globs = texts[0] == "-s"

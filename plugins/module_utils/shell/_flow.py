@@ -96,6 +96,8 @@ _NO_OPTION = frozenset(
 )
 #: Stands among names that are assigned for the folder in which the shell is.
 _FOLDER = "cd"
+#: What takes commands, or the words of one, from its input.
+_READS_COMMANDS = re.compile(r"(?:.*/)?(?:(?:ba|da|a|k|z)?sh|sudo|su|runuser|at|batch|xargs|ssh|parallel|env|nohup)\Z")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
 _FAILS = frozenset([Simple, Pipeline, Subshell, Condition, Arithmetic])
@@ -147,6 +149,7 @@ class Flow(Words):
         place = None if value.unknown(True) else self.absolute(value.text)
         if place is not None:
             self.oracle.touched.add(place)
+            self.oracle.written.add(place)
 
     def ends(self, node: Command) -> None:
         """The script ends with this command: remember why."""
@@ -254,9 +257,12 @@ class Flow(Words):
         else:
             status = None
             kept, self.input = self.input, None
+            last = node.commands[-1]
+            to_shell = isinstance(last, Simple) and _READS_COMMANDS.match(last.name or "") is not None
             for item in node.commands:
+                self.to_shell = to_shell and item is not last
                 status = self._apart(item)
-            self.input = kept
+            self.input, self.to_shell = kept, False
         return (not status) if node.negated and status is not None else status
 
     def _apart(self, node: Command) -> Optional[bool]:

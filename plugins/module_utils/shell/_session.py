@@ -7,6 +7,7 @@ Private to this collection. Python 3.6+, standard library only.
 """
 
 import posixpath
+import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
@@ -17,6 +18,9 @@ from ._nodes import Command
 
 #: What tells an agent where its controller is.
 _OF_AGENTS = frozenset(["-jnlpUrl", "-secret", "-direct", "-tunnel", "-webSocket"])
+
+
+_OPTION_FILE = re.compile(r"(?:^|\s)(?:@|-XX:VMOptionsFile=)(\S+)")
 
 
 class Launch:
@@ -80,6 +84,12 @@ class Launch:
         return posixpath.normpath(self.folder + "/" + path)
 
     @property
+    def option_files(self) -> List[str]:
+        """The files of options that its words and its environment name."""
+        texts = [value.text for value in [*self.words, *self.environment.values()]]
+        return [self.absolute(path) for path in _OPTION_FILE.findall("\n".join(texts))]
+
+    @property
     def class_path(self) -> List[str]:
         """Where it looks for classes, for a class that is started."""
         texts = [word.text for word in self.words[: self.main]]
@@ -129,6 +139,7 @@ class Oracle:
         self.decided: Optional[Decision] = None  # what led to the present command
         self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
         self.touched: Set[str] = set()  # files that a command may have written
+        self.written: Set[str] = set()  # those of them that one has written
         self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
 
     def choose(self, count: int) -> int:

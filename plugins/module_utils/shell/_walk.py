@@ -140,8 +140,14 @@ _LOOKS = frozenset(
         "which",
     ]
 )
-#: Commands that write the last of the files which they name.
+#: Commands that write the last of the files which they name, or into it where it is a folder; those that write.
 _COPIES = frozenset(["cp", "install", "ln"])
+_WRITES = _COPIES | {"curl", "dd", "mv", "patch", "perl", "rsync", "sed", "tee", "wget"}
+_OUTPUT = re.compile(r"(?:of=|--?out[a-z-]*=|-[oO])(?=[^=]*/)")
+#: What starts nothing, whatever words it is given: it prints them, or looks for them.
+_STARTS_NOTHING = re.compile(
+    r"(?::|true|false|echo|printf|logger|log_[a-z_]+|e(?:begin|info|end|warn)|p(?:grep|kill)|[efz]?grep|kill(?:all)?|expr)\Z"
+)
 #: Programs that start what they name in the same folder, and those that start it in another one.
 _STAYS = frozenset(
     [
@@ -445,15 +451,16 @@ class Shell(Builtins):
             raise self.unresolvable(
                 "'%s' shows what it starts other files than the host's" % other, node.text, node.start
             )
-        if self._record(node, fields):
+        silent = not self.to_shell and _STARTS_NOTHING.match(_first(texts)) is not None
+        if not silent and self._record(node, fields):
             return None
-        for index, text in enumerate(texts):
+        for index, text in enumerate(() if silent else texts):
             word = text.rsplit("/", 1)[-1]
             if word in _SHELLS or word in _CHANGES_USER or word == "sudo":
                 if self._inner_shell(node, word, fields[index:], fields[: index + (word == "sudo")]):
                     return None
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
-        for field in fields[1:]:
+        for field in () if silent else fields[1:]:
             if re.search(r"\s-jar\s", field.text):
                 self._nested(
                     field, self.dialect, [], self.exported(), self.closed, node, "", (), self._folder_of(texts[:1])
@@ -463,9 +470,18 @@ class Shell(Builtins):
         if known_name and _NO_COMMAND.search(name):
             return False
         if base not in _LOOKS and (base != "sed" or any(text.startswith(("-i", "--in-p")) for text in texts)):
-            named = texts[-1:] if base in _COPIES else texts[1:]
-            self.oracle.touched.update(filter(None, [self.absolute(text) for text in named if "/" in text]))
+            self._touches(base, texts)
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
+
+    def _touches(self, base: str, texts: Sequence[str]) -> None:
+        """Remember the files that a program may write, which are those that it names."""
+        named = [_OUTPUT.sub("", text) for text in (texts[-1:] if base in _COPIES else texts[1:])]
+        if base in _COPIES or base == "mv":
+            named += [texts[-1].rstrip("/") + "/" + text.rsplit("/", 1)[-1] for text in texts[1:-1]]
+        places = [self.absolute(text) for text in named if "/" in text or base in _WRITES]
+        self.oracle.touched.update(filter(None, places))
+        if base in _WRITES:
+            self.oracle.written.update(filter(None, places))
 
     def _opens(self, node: Command) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
@@ -648,6 +664,8 @@ class Shell(Builtins):
             self.spend(0, len(content), node.text, node.start)
             if not reaches_jvm(self.files, inner[0] if inner else content, path, self.state.folder):
                 return
+            if not self.oracle.written.isdisjoint((started, path, self.files.origin(path))):
+                raise self.unresolvable("it starts %s, which may be written before" % started, node.text, node.start)
             if by_path and self.files.test("f", started) and self.files.test("x", started) is False:
                 raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
             if self.depth > LIMIT_DEPTH:
@@ -795,6 +813,10 @@ class Shell(Builtins):
         start, java = _began(fields, texts, texts.index(mark))
         if start is None:
             return False
+        if start > 1 and re.match(r"-[a-z]*c\Z", texts[start - 2]):
+            shells = [text.rsplit("/", 1)[-1] for text in texts[: start - 2]]
+            if not (_SHELLS | _CHANGES_USER).isdisjoint(shells):
+                return False  # it is the shell's whole text, and what follows are arguments of that
         environment = self._handed_on(fields[:start])
         kept = {
             name: value
@@ -809,7 +831,12 @@ class Shell(Builtins):
         if self._wraps(node, java, fields[:start], fields[start:], environment.get("PATH")):
             return True
         closed = self._is_closed(texts[:start], self.fresh)
-        self.session.found.append(Launch(fields[start:], kept, closed, java, self._folder_of(texts[: start - 1])))
+        launch = Launch(fields[start:], kept, closed, java, self._folder_of(texts[: start - 1]))
+        if self.oracle.touched and not self.oracle.touched.isdisjoint(launch.option_files):
+            raise self.unresolvable(
+                "the JVM reads a file of options which may be written before", node.text, node.start
+            )
+        self.session.found.append(launch)
         return True
 
     def _wraps(
@@ -864,6 +891,14 @@ class Shell(Builtins):
         programs = [name for name in names if name in _STAYS or name in _SHELLS]
         logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
         return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.state.folder
+
+
+def _first(texts: Sequence[str]) -> str:
+    """The name of the program that is started, behind those that start it in the same folder and their options."""
+    names = [text.rsplit("/", 1)[-1] for text in texts]
+    while len(names) > 1 and (names[0] in _STAYS or names[0][:1] == "-"):
+        names = names[1:]
+    return names[0]
 
 
 def _interpreter(content: str) -> Tuple[str, str]:

@@ -117,6 +117,7 @@ class Words:
         self.closed = closed
         self.fresh = False  # a login began it: of the variables that somebody asks for, all are known
         self.depth = depth
+        self.to_shell = False  # what is printed is given to a shell
         self.forgiving = 0  # inside a condition, where set -e does not count
         self.input: Optional[List[Value]] = None  # what is left of the standard input, one item; None: not known
         self.returns = 0  # functions and sourced files around the present command
@@ -503,6 +504,8 @@ class Words:
         null = not any(value.text or value.unknown(True) for value in values)
         reason = next((value.unknown(True) for value in values if value.unknown(True)), None)
         operator = part.operator
+        if operator == ":" and {part.name, part.index} & {"@", "*"}:
+            return self._slice(word, part, values)
         if operator in _ASKS_WHETHER_SET:
             if reason and (operator[0] == ":" or not is_set) and not any(value.text for value in values):
                 # Neither "set" nor "empty" is known of it.
@@ -548,6 +551,17 @@ class Words:
             + against * (size // 512 + 1) // 4
         )
         return pattern
+
+    def _slice(self, word: Word, part: Parameter, values: List[Value]) -> List[Value]:
+        """``${a[@]:1:2}``, ``${@:2}``: so many of the elements; the first argument of a script is its number 1."""
+        given = self.single(part.argument) if part.argument is not None else EMPTY
+        match = re.match(r"([0-9]{1,6})(?::([0-9]{1,6}))?\Z", given.text) if given.unknown(True) is None else None
+        if match is None:
+            return [self.unknown("${%s:…}" % part.name, word, part)]
+        if part.index is None:
+            values = [Value.of(self.zero).requoted(part.quoted), *values]
+        first = int(match.group(1))
+        return values[first : first + int(match.group(2)) if match.group(2) else None]
 
     def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
         """What bash's ``${a:1:2}``, ``${a/b/c}``, ``${a^^}`` and ``${a,,}`` make of a known value, or None."""

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections import namedtuple
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 if sys.version_info < (3, 6):
     raise SystemExit("Python 3.6 or newer is needed, %s is %d.%d" % (sys.executable, *sys.version_info[:2]))
@@ -40,43 +40,6 @@ class Late:
         return value
 
 
-def first(*words: Any, _made: Any, **named: Any) -> Any:
-    """What stands for a function that is seldom called, until it is."""
-    return _made()(*words, **named)
-
-
-FUNCTION = type(first)  # type: Any
-
-
-def seldom(names: Dict[str, Any], file: str, text: str) -> Any:
-    """A function of a module with these ``names``: compiled when it is called first, and from then on the function."""
-
-    def made() -> Any:
-        found = {}  # type: Dict[str, Any]
-        exec(compile(text, file, "exec", dont_inherit=True), names, found)  # noqa: S102 -- as below
-        (function,) = found.values()
-        for part in ("__code__", "__defaults__", "__kwdefaults__"):
-            setattr(stub, part, getattr(function, part))
-        return stub
-
-    stub = FUNCTION(first.__code__, names)
-    stub.__kwdefaults__ = {"_made": made}
-    return stub
-
-
-def divided(source: str) -> Tuple[str, List[str]]:
-    """A module without the functions that are seldom called, and those, each on its lines."""
-    texts = []  # type: List[str]
-    made = ""
-    for number, part in enumerate(source.split("\1")):
-        if number % 2:
-            method = made[-1] == " "
-            texts.append("\n" * (made.count("\n") - method) + "if 1:\n " * method + part)
-            part = "%s=seldom(%d)" % (part[4 : part.index("(")], len(texts) - 1) + "\n" * part.count("\n")
-        made += part
-    return made, texts
-
-
 class Importer:
     """Finds and loads modules of the package from memory."""
 
@@ -99,10 +62,9 @@ class Importer:
         """Run the module's source, with what _packing puts in. The name of its file is what a traceback shows."""
         name = module.__name__.partition(".")[2]
         if name in self.sources:
-            file, names = name.replace(".", "/") + ".py", module.__dict__
-            source, texts = divided(self.sources[name])
-            names.update(record=record, late=Late, seldom=lambda number: seldom(names, file, texts[number]))
-            exec(compile(source, file, "exec", dont_inherit=True), names)  # noqa: S102 -- the collection's own source
+            code = compile(self.sources[name], name.replace(".", "/") + ".py", "exec", dont_inherit=True)
+            module.record, module.late = record, Late
+            exec(code, module.__dict__)  # noqa: S102 -- the collection's own source
 
 
 def expand(values: Dict[str, Any], path: List[str]) -> None:

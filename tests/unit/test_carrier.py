@@ -21,8 +21,7 @@ from test_old_python import interpreters
 from ansible_collections.cbops.telemetry.plugins.module_utils import _answer
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _carrier as carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import MARK, put_off, stripped
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._seldom import SELDOM
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import stripped
 
 FILES = sorted(carrier.FOLDER.rglob("_[!_]*.py"))
 PYTHONS = interpreters() or [sys.executable]
@@ -275,58 +274,6 @@ def test_an_audit_of_files_imports_nothing_dear(host: Host, python: str, tmp_pat
     )
 
 
-def marked(function: str = "telemetry_info") -> dict[str, list[str]]:
-    """By source, what of an audit's program is compiled when it is called first."""
-    texts = zlib.decompress(carrier.packed(*carrier.EVERYWHERE, function=function)).decode().split("\0")
-    return {name: text.split(MARK)[1::2] for name, text in zip(texts[::2], texts[1::2], strict=True)}
-
-
-def lay_out(host: Host, kind: str) -> None:
-    """A plain host of a kind."""
-    if kind == "deb":
-        host.deb('JAVA_ARGS="-Djava.awt.headless=true -Xmx1g"\n')
-    else:
-        host.rpm('JENKINS_JAVA_OPTIONS="-Djava.awt.headless=true -Xmx1g"\n')
-
-
-@pytest.mark.parametrize("kind", ["deb", "rpm"])
-def test_an_audit_of_a_plain_host_compiles_what_it_runs(host: Host, kind: str, tmp_path: Path) -> None:
-    """What is put off is a good part of the program, and hardly anything of it is compiled all the same."""
-    lay_out(host, kind)
-    params = {**OPTIONS["telemetry_info"], "root": str(host.root)}
-    request = {"function": "telemetry_info", "params": params, "paths": [], "check_mode": False}
-    sent = carrier.program("telemetry_info", {**request, "begin": BEGIN, "end": END})
-    boot = carrier.BOOT.replace(
-        "exec(parts[0])",
-        f"import os,builtins;log=os.open('{tmp_path}/log',os.O_WRONLY|os.O_APPEND|os.O_CREAT,0o600);make=compile;"
-        "builtins.compile=lambda text,file,*more,**options:("
-        "os.write(log,(file+' '+' '.join(text.split()[:4])+chr(10)).encode()),make(text,file,*more,**options))[1];"
-        "exec(parts[0])",
-    )
-    done = pipe(f"{sys.executable} {carrier.FLAGS} {shlex.quote(boot)}", sent)
-    assert b'"installations": [{' in done.stdout, done
-    compiled = (tmp_path / "log").read_text().splitlines()
-    assert any(line.startswith("shell/_walk.py ") for line in compiled)
-    waiting = marked()
-    count = sum(map(len, waiting.values()))
-    late = [line for line in compiled if line.partition(" ")[2].startswith(("def ", "if 1:"))]
-    assert len(late) <= count / 20, "\n".join(["take them out of connect/_seldom.py:", *late])
-    sent_text = zlib.decompress(carrier.packed(*carrier.EVERYWHERE, function="telemetry_info")).decode()
-    assert sum(len(text) for texts in waiting.values() for text in texts) > len(sent_text) / 6
-
-
-def test_what_is_seldom_called_is_there_and_can_wait() -> None:
-    for name, functions in SELDOM.items():
-        found = put_off(carrier.text_of(name), functions.split()).split(MARK)
-        assert len(found) // 2 == len(functions.split()), f"{name}: {functions}: one is not there, or cannot wait"
-
-
-@pytest.mark.parametrize("function", list(carrier.ARGUMENTS))
-def test_of_the_modules_functions_the_one_that_is_asked_for_is_sent(function: str) -> None:
-    text = zlib.decompress(carrier.packed(*carrier.EVERYWHERE, function=function)).decode()
-    assert [name for name in carrier.ARGUMENTS if f"def {name}(" in text] == [function]
-
-
 def test_noise_around_the_answer() -> None:
     answer = BEGIN + json.dumps({"changed": False}) + END
     said = f'Welcome!\n{{"failed": true}}\n\n{answer}\nbye {{\n'
@@ -355,7 +302,7 @@ def test_a_broken_program_says_where_and_tells_no_secret(
     line = texts["_answer"].count("\n") + 2
     texts["_answer"] += f"def telemetry_info(params, check_mode):\n    {mistake}\n"
     words = [word for pair in texts.items() for word in pair]
-    monkeypatch.setattr(carrier, "packed", lambda *names, **of: zlib.compress("\0".join(words).encode()))
+    monkeypatch.setattr(carrier, "packed", lambda *names: zlib.compress("\0".join(words).encode()))
     sent = carrier.program(
         "telemetry_info",
         {"function": "telemetry_info", "params": {}, "paths": [], "check_mode": False, "begin": BEGIN, "end": END},

@@ -39,7 +39,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action im
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, record
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import kept, put_off, stripped
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._seldom import SELDOM
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     HOST_LIMIT,
     PolicyError,
@@ -83,7 +82,7 @@ EVERYWHERE = ("text", "host", "java", "shell", "launch", "running", "survey", ""
 PROBE, EDIT, PROVE = ("outcomes", "probe"), ("outcomes", "rules", "edit"), ("prove",)
 EVENTS = ("events",)
 SENDERS = ("senders",)
-SHIM, ANSWER = "_shim", "_answer"
+SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
 #: Where a Python may be, best first: the distribution's, the newest of them first, RHEL 8's own, then what PATH has (it
@@ -143,21 +142,16 @@ def raw(source: str) -> str:
 
 
 @functools.cache
-def packed(*packages: str, function: str = "") -> bytes:
-    """The sources of packages with their names, compressed; kept from run to run, as a stripped source is.
-
-    Of the functions that are those of modules, that of ``function`` alone is in it.
-    """
+def packed(*packages: str) -> bytes:
+    """The sources of packages with their names, compressed; kept from run to run, as a stripped source is."""
     found = [(name, raw(name)) for package in packages for name in sources(package)]
-    unsent = [other for other in ARGUMENTS if other != function]
-
-    def small(name: str, source: str) -> str:
-        return put_off(stripped(source), SELDOM.get(name, "").split(), unsent if name == ANSWER else ())
 
     def made() -> bytes:
-        return zlib.compress("\0".join(text for one in found for text in (one[0], small(*one))).encode(), 9)
+        return zlib.compress(
+            "\0".join(text for name, source in found for text in (name, put_off(stripped(source)))).encode(), 9
+        )
 
-    return kept("packed", "\0".join((function, repr(SELDOM), *(text for one in found for text in one))), made)
+    return kept("packed", "\0".join(text for one in found for text in one), made)
 
 
 @functools.cache
@@ -168,8 +162,7 @@ def shim() -> bytes:
 
 def program(function: str, request: Mapping[str, Any]) -> bytes:
     """What goes over stdin: the lengths of the parts, then the parts."""
-    parts = [shim(), zlib.compress(json.dumps(request, default=str).encode())]
-    parts.append(packed(*EVERYWHERE, function=function))
+    parts = [shim(), zlib.compress(json.dumps(request, default=str).encode()), packed(*EVERYWHERE)]
     if function == "connectivity_probe" or request["params"].get("connectivity"):
         parts.append(packed(*PROBE))
     if request["params"].get("senders") is not None or request["params"].get("switches"):
@@ -195,12 +188,11 @@ _BESIDE = {
 
 def ready(function: str) -> None:
     """Load and pack what a request takes: when Ansible loads an action that makes it, before it forks for each host."""
-    packed(*EVERYWHERE, function=function)
     _options, _beside = ARGUMENTS[function], [packed(*packages) for packages in _BESIDE[function]]
 
 
 # What every action that asks a host needs, for the same reason.
-shim(), packed(*EVERYWHERE, function="telemetry_info"), ARGUMENTS["telemetry_info"]
+shim(), packed(*EVERYWHERE), ARGUMENTS["telemetry_info"]
 
 
 def command(interpreter: str | None, environment: str) -> str:

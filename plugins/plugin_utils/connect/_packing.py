@@ -20,7 +20,7 @@ import re
 import sys
 import tempfile
 import tokenize
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 #: What makes the class below a NamedTuple, on the host; see the shim.
@@ -28,13 +28,8 @@ RECORD = "record"
 #: What makes a regular expression that is compiled when it is used first, on the host; see the shim.
 LATE = "late"
 
-#: Stands before and behind a function that is compiled when it is called first; see the shim.
-MARK = "\1"
-
 _COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
 _INDENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
-#: Names that mean something else outside of the class.
-_OF_A_CLASS = re.compile(r"super\Z|__class__\Z|__\w*(?<!__)\Z")
 #: Tokens that are told apart without a blank where one of them is an operator, but for a number with a point behind it.
 _APART = {tokenize.OP, tokenize.NAME, tokenize.STRING, tokenize.NUMBER}
 #: So many results are kept; a checkout in which much is edited must not fill up.
@@ -90,51 +85,24 @@ def kept(kind: str, source: str, make: Callable[[], bytes]) -> bytes:
     return made
 
 
-def put_off(source: str, seldom: Collection[str] = (), unsent: Collection[str] = ()) -> str:
-    """A stripped source whose expressions are compiled when they are used first, not when it is imported.
-
-    So are the functions named in ``seldom`` (``f``, ``Class.f``), which stand between marks then. Of those that are
-    ``unsent`` the line ends are left.
-    """
+def put_off(source: str) -> str:
+    """A stripped source whose expressions are compiled when they are used first, not when it is imported."""
     text = source.encode()
     starts = _starts(text)
-
-    def begin(node: ast.expr | ast.stmt) -> int:
-        return starts[node.lineno - 1] + node.col_offset
-
-    def end(node: ast.expr | ast.stmt) -> int:
-        return starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
-
     tree = ast.parse(source)
-    changes: list[tuple[int, int, str]] = []  # where they begin and end, and what stands there instead
     scopes: list[ast.Module | ast.ClassDef] = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
+    found = []
     for scope in scopes:
-        above = f"{scope.name}." if isinstance(scope, ast.ClassDef) else ""
         for node in scope.body:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                 called = node.value.func
                 if ast.unparse(called) == "re.compile":
-                    changes.append((begin(called), end(called), LATE))
-            elif isinstance(node, ast.FunctionDef) and above + node.name in unsent:
-                changes.append((begin(node), end(node), "\n" * text.count(b"\n", begin(node), end(node))))
-            elif isinstance(node, ast.FunctionDef) and above + node.name in seldom and _can_wait(node):
-                changes += [(place, place, MARK) for place in (begin(node), end(node))]
-    for first, last, instead in sorted(changes, reverse=True):
-        text = text[:first] + instead.encode() + text[last:]
+                    begin = starts[called.lineno - 1] + called.col_offset
+                    end = starts[(called.end_lineno or 0) - 1] + (called.end_col_offset or 0)
+                    found.append((begin, end))
+    for begin, end in sorted(found, reverse=True):
+        text = text[:begin] + LATE.encode() + text[end:]
     return text.decode()
-
-
-def _can_wait(function: ast.FunctionDef) -> bool:
-    """Whether a function is the same where it is compiled by itself, and later."""
-    spec = function.args
-    return (
-        not function.decorator_list
-        and all(isinstance(one, (ast.Constant, type(None))) for one in (*spec.defaults, *spec.kw_defaults))
-        and not any(
-            isinstance(node, (ast.Name, ast.Attribute)) and _OF_A_CLASS.match(ast.unparse(node).rpartition(".")[2])
-            for node in ast.walk(function)
-        )
-    )
 
 
 def _starts(text: bytes) -> list[int]:

@@ -178,7 +178,7 @@ def test_each_attribute_is_copied_for_a_subshell_and_its_change_does_not_come_ba
         value = getattr(shell.state, name)
         assert shown(value) == ({} if name == "traps" else before)
         if name == "variables":
-            value["V"].exported = False
+            value["V"] = value["V"]._replace(exported=False)
         if name == "scopes":
             value[-1]["W"] = None
         if isinstance(value, (dict, list, set)):

@@ -329,8 +329,6 @@ class Builtins(Output):
             self.state.scopes[-1][name] = old
             if old is not None and empty:
                 del self.state.variables[name]
-            elif old is not None:
-                self.state.variables[name] = old.copy()
             if empty and not self.closed:
                 self.state.variables[name] = Variable(EMPTY)
 
@@ -339,12 +337,12 @@ class Builtins(Output):
         if exports and name in self.temporary and self.dialect == BASH:
             raise Unresolvable("$%s is set for one command and exported in it" % name)
         if exports and variable is not None:
-            variable.exported = True
+            self.state.variables[name] = variable = variable._replace(exported=True)
         elif exports:
             self.state.marked_exported.add(name)
         if unexports:
             if variable is not None:
-                variable.exported = False
+                self.state.variables[name] = variable._replace(exported=False)
             self.state.marked_exported.discard(name)
         if read_only:
             self.state.read_only.add(name)

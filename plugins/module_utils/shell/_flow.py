@@ -39,7 +39,7 @@ from ._nodes import (
 )
 from ._parser import DECLARATIONS
 from ._patterns import compare, matches_regex, set_by_calculating, set_by_expanding
-from ._session import Decision
+from ._session import Decision, Mark
 from ._state import Variable
 from ._words import LIMIT_WORK, Break, Exit, Leave, Words
 
@@ -108,6 +108,8 @@ Result = TypeVar("Result")
 
 class Flow(Words):
     """A shell process that walks compound commands."""
+
+    printing: Optional[List[Run]] = None  # what was printed so far, where somebody listens
 
     def run(self, node: Command) -> Optional[bool]:
         """Walk a command; returns its exit status as True (0), False, or None (not known)."""
@@ -228,8 +230,17 @@ class Flow(Words):
 
     def _run_block(self, node: Block) -> Optional[bool]:
         status: Optional[bool] = True
-        for item in node.commands:
-            status = self.run(item)
+        oracle = self.oracle
+        block = oracle.steps, len(oracle.taken), node.text.path, node.start
+        mark = oracle.reached.get(block)
+        if mark is not None:  # a way before this one began the same, up to here
+            self.state = mark.go_on(self.session)
+            self.input, self.status = None, mark.status
+            status = mark.status
+        for index in range(0 if mark is None else mark.index, len(node.commands)):
+            if index and oracle.marks_now and self.input is None and self.printing is None:
+                oracle.marks.append(Mark(block, index, status, self.state, self.session))
+            status = self.run(node.commands[index])
         return status
 
     def _run_and_or(self, node: AndOr) -> Optional[bool]:
@@ -286,6 +297,7 @@ class Flow(Words):
         """Something in a process of its own."""
         self.spend(len(self.state.variables))
         kept, self.state = self.state, self.state.copy()
+        self.state.traps = {}  # shells set them back
         try:
             return work()
         finally:

@@ -119,8 +119,6 @@ Printed = Tuple[Value, Optional[bool]]  # and the status
 class Output(Flow):
     """A shell process that knows what some commands print."""
 
-    printing: Optional[List[Run]] = None  # what was printed so far, where somebody listens
-
     def _substitution(self, word: Word, part: CommandSubstitution) -> Value:
         """Command substitution: the few commands that only rewrite their arguments or files, else unknown."""
         commands = part.body.commands

@@ -8,13 +8,17 @@ Private to this collection. Python 3.6+, standard library only.
 
 import posixpath
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
 from ..java._jvm import MAINS, command_line
 from ..java._tomcat import BOOTSTRAP, base_of, starts
 from ..text._characters import EMPTY, Value
 from ._nodes import Command
+from ._state import State, copied
+
+LIMIT_MARKED = 20000  # names and words that all marks of one way hold together
+LIMIT_MARKING = 250000  # work after which ways are marked no more
 
 #: What tells an agent where its controller is.
 _OF_AGENTS = frozenset(["-jnlpUrl", "-secret", "-direct", "-tunnel", "-webSocket"])
@@ -128,11 +132,18 @@ class Decision(NamedTuple):
 
 
 class Oracle:
-    """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
+    """Decides what cannot be known; :func:`walk` asks for every combination in turn.
 
-    def __init__(self, prefix: Sequence[int], work: int = 0) -> None:
+    ``marks`` are those of the way before, in the order in which it came by: where it took another choice they end.
+    """
+
+    def __init__(self, prefix: Sequence[int], work: int = 0, marks: Optional[List["Mark"]] = None) -> None:
         self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
         self._prefix = list(prefix)
+        self.marks = [] if marks is None else marks
+        while self.marks and self.marks[-1].choices >= len(prefix):
+            self.marks.pop()
+        self.reached = {mark.block: mark for mark in self.marks}
         self.steps = 0
         self.last: Optional[Command] = None  # the last command that was seen
         self.ended: Optional[Command] = None  # the command that ended the script
@@ -148,6 +159,15 @@ class Oracle:
         choice = self._prefix[index] if index < len(self._prefix) else 0
         self.taken.append((choice, count))
         return choice
+
+    @property
+    def marks_now(self) -> bool:
+        """Whether a mark is worth its price: most scripts can go one way only, so the first has none."""
+        return (
+            bool(self._prefix)
+            and self.work < LIMIT_MARKING
+            and (not self.marks or (self.steps > self.marks[-1].steps and self.marks[-1].size < LIMIT_MARKED))
+        )
 
     def following(self) -> Optional[List[int]]:
         """The prefix of the next combination, or None after the last."""
@@ -173,3 +193,41 @@ class Session:
         self.followed: List[str] = []  # scripts that were started, not sourced
         self.texts: List[str] = []  # files of which the text is put into words
         self.names: Dict[str, None] = {}  # every variable that was looked at, in order
+
+
+class Mark:
+    """How far a way had come between two commands of a block: one that begins the same goes on from there.
+
+    What led to the block is walked again, and then all is as it was: the same choices lead the same way. So it holds
+    whatever a command may change, but for what only encloses it (that ends with the block) and the work, which was done
+    once. ``block`` tells the block from all others of the way.
+    """
+
+    __slots__ = ("block", "index", "status", "choices", "steps", "size", "_state", "_oracle", "_session")
+
+    def __init__(
+        self, block: Tuple[Any, ...], index: int, status: Optional[bool], state: State, session: Session
+    ) -> None:
+        self.block = block
+        self.index = index  # of the command that comes next
+        self.status = status
+        oracle = session.oracle
+        self.choices = len(oracle.taken)
+        self.steps = oracle.steps
+        self._state = state.copy()
+        self._oracle = {name: copied(getattr(oracle, name)) for name in _OF_ORACLE}
+        self._session = {name: copied(getattr(session, name)) for name in _OF_SESSION}
+        before: int = oracle.marks[-1].size if oracle.marks else 0
+        self.size: int = before + state.size + len(oracle.touched) + len(session.names) + len(session.sourced)
+
+    def go_on(self, session: Session) -> State:
+        """Make all as it was; returns what the shell process had for itself."""
+        for name, value in self._oracle.items():
+            setattr(session.oracle, name, copied(value))
+        for name, value in self._session.items():
+            setattr(session, name, copied(value))
+        return self._state.copy()
+
+
+_OF_ORACLE = ("taken", "steps", "last", "ended", "decided", "decisive", "touched", "written")
+_OF_SESSION = ("found", "sourced", "followed", "texts", "names")

@@ -6,25 +6,23 @@
 Private to this collection. Python 3.6+, standard library only.
 """
 
-from typing import Dict, List, Optional, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ..text._characters import Value
 from ._nodes import Command
 
 
-class Variable:
-    """A shell variable: one value, or the elements of an array."""
+class Variable(NamedTuple):
+    """A shell variable: one value, or the elements of an array, which nobody changes in place."""
 
-    __slots__ = ("value", "array", "exported")
+    value: Value
+    array: Optional[List[Value]] = None
+    exported: bool = False
 
-    def __init__(self, value: Value, array: Optional[List[Value]] = None, exported: bool = False) -> None:
-        self.value = value
-        self.array = array
-        self.exported = exported
 
-    def copy(self) -> "Variable":
-        """The same for another process."""
-        return Variable(self.value, self.array, self.exported)
+def copied(value: Any) -> Any:
+    """What does not change with a value."""
+    return value.copy() if isinstance(value, (dict, list, set)) else value
 
 
 class State:
@@ -73,12 +71,22 @@ class State:
         self.background = False  # a command was started in the background
 
     def copy(self) -> "State":
-        """The same for a subshell; the shells set its traps back."""
+        """The same, so that what becomes of one does not become of the other."""
         made = State.__new__(State)
         for name in State.__slots__:
-            value = getattr(self, name)
-            setattr(made, name, value.copy() if isinstance(value, (dict, list, set)) else value)
-        made.variables = {name: variable.copy() for name, variable in self.variables.items()}
+            setattr(made, name, copied(getattr(self, name)))
         made.scopes = [scope.copy() for scope in self.scopes]
-        made.traps = {}
         return made
+
+    @property
+    def size(self) -> int:
+        """What a copy takes, in names and words."""
+        return (
+            len(self.variables)
+            + len(self.functions)
+            + len(self.arguments)
+            + len(self.called)
+            + len(self.read_only)
+            + len(self.marked_exported)
+            + sum(map(len, self.scopes))
+        )

@@ -36,7 +36,7 @@ from ._nodes import (
 from ._output import SILENT
 from ._parser import BASH, DASH
 from ._reach import COMMENT, reaches_jvm, script
-from ._session import Launch, Oracle
+from ._session import Launch, Mark, Oracle
 from ._state import Variable
 from ._words import Break, Leave, Return
 
@@ -323,8 +323,7 @@ class Shell(Builtins):
         read_only = set(self.state.read_only)
         for assignment in node.assignments:
             self.do_assignment(assignment)
-            variable = self.state.variables[assignment.name] = self.state.variables[assignment.name].copy()
-            variable.exported = True
+            self._export(assignment.name)
         temporary, unset = self.temporary, self.not_to_unset
         if name in self.state.functions:
             self.temporary = temporary | set(saved)
@@ -346,8 +345,10 @@ class Shell(Builtins):
         for assignment in assignments:
             self.do_assignment(assignment)
             if exported:
-                variable = self.state.variables[assignment.name] = self.state.variables[assignment.name].copy()
-                variable.exported = True
+                self._export(assignment.name)
+
+    def _export(self, name: str) -> None:
+        self.state.variables[name] = self.state.variables[name]._replace(exported=True)
 
     def _keeps(self, name: str, fields: List[Value]) -> bool:
         """Whether what stands in front of a declaration stays: by bash where it exports, or nobody may assign."""
@@ -1025,11 +1026,12 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], None]) -> 
     texts: Dict[str, None] = {}
     prefix: Optional[List[int]] = []
     count = steps = work = 0
+    marks: List[Mark] = []
     while prefix is not None:
         count += 1
         if count > LIMIT_PATHS:
             raise Unresolvable("the launch script can go more than %d ways" % LIMIT_PATHS)
-        oracle = Oracle(prefix, work)
+        oracle = Oracle(prefix, work, marks)
         shell = start(oracle)
         session = shell.session
         try:

@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._report.hosts
-  - cbops.telemetry._report.reports_dir
+  - cbops.telemetry._report
 options:
   fleet:
     description:

@@ -78,7 +78,6 @@ def enforced(given: dict[str, Any], dry: bool = False, **variables: Any) -> tupl
         ({"telemetry_plan": "plan.json"}, "it is held to a plan"),
         ({"telemetry_launch_templates": [{"src": "a", "dest": "/b"}]}, "it has launch scripts from templates"),
         ({"telemetry_restart": "when_idle", "telemetry_url": "https://cm1/"}, "telemetry_restart is when_idle"),
-        ({"telemetry_restart_allow": ["everything"]}, "its options are not valid"),
     ],
 )
 def test_who_needs_tasks_of_its_own_is_not_asked(variables: dict[str, Any], reason: str) -> None:
@@ -92,8 +91,9 @@ def test_what_went_wrong_earlier_and_what_is_no_policy() -> None:
     purpose = foresight.Enforcing(Tally(), False)
     with pytest.raises(Unserved, match="earlier in this run"):
         purpose.errand("cm1", {"telemetry_desired": "disabled"}, Circumstances("no"))
-    with pytest.raises(PolicyError):
-        purpose.errand("cm1", {"telemetry_desired": "off"}, Circumstances())
+    for wrong in ({"telemetry_desired": "off"}, {"telemetry_restart_allow": ["everything"]}):
+        with pytest.raises(PolicyError):
+            purpose.errand("cm1", {"telemetry_desired": "disabled", **wrong}, Circumstances())
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Policy, PolicyError, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._other_changes import KINDS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import broken, entry_of, idle
 
 FLAG = "cbops.telemetry.telemetry_flag"
@@ -180,15 +179,10 @@ def _alone(settings: Mapping[str, Any]) -> None:
     """Raises Unserved where a host needs Ansible's own machinery."""
     if settings.get("telemetry_launch_templates"):
         raise Unserved("it has launch scripts from templates")
-    if not {*_allowed(settings)} <= {*KINDS}:
-        raise Unserved("its options are not valid")
 
 
 def _allowed(settings: Mapping[str, Any]) -> list[str]:
-    try:
-        return [str(kind) for kind in check_type_list(settings.get("telemetry_restart_allow") or [])]
-    except TypeError:
-        raise Unserved("its options are not valid") from None
+    return [str(kind) for kind in check_type_list(settings.get("telemetry_restart_allow") or [])]
 
 
 def _is_no_answer(answer: Mapping[str, Any]) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import urllib.parse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action im
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._fleet import Fleet, template_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, read, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import host_of, path_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import now, reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
@@ -102,8 +102,10 @@ class ActionModule(LocalAction):
 
 def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> Evidence:
     """The evidence of a host as of another day; unknown where the file is damaged, which says nothing of the others."""
-    host = urllib.parse.unquote(path.name.removesuffix(".json"))
     document = read(path)
+    host = str(document.get("host")) if document else ""
+    if path_of(path.parent, host) != path:
+        host = host_of(path.name)  # it is another's, or damaged
     if document is None or not sound(document, host):
         return missing(host, f"its evidence file {path} is damaged or of another schema")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import stat
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cbops.telemetry.plugins.action.replay_evidence import _replayed
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import file_answer
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence as evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _reading as reading
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Assessment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 
 def filed(folder: Path, host: str, verdict: str = "compliant") -> dict[str, Any]:
@@ -29,6 +32,20 @@ def test_a_host_name_never_leaves_the_folder(tmp_path: Path, host: str) -> None:
     filed(tmp_path, host)
     found = evidence.read(evidence.path_of(tmp_path, host))
     assert found is not None and found["verdict"] == "compliant"
+
+
+@pytest.mark.parametrize("host", ["c" * 300, "ü" * 200, "/" * 84, "c" * 251, "c" * 250, "c" * 185 + "ü" * 30])
+def test_a_host_name_that_is_longer_than_a_file_name_has_evidence_too(tmp_path: Path, host: str) -> None:
+    folder = tmp_path / "evidence"
+    document = evidence.document_of(host, None, None, None, Assessment("unknown"))
+    path, _drift = evidence.file_evidence(tmp_path, document)
+    assert path.parent == folder and len(os.fsencode(path.name)) <= 255
+    assert path != evidence.path_of(folder, host + "c")
+    # No host has the name that a longer one's file has, nor is it read as one.
+    assert path.name == host + ".json" or path != evidence.path_of(folder, reading.host_of(path.name))
+    assert [one.document["verdict"] for one in read_evidence([folder], [host], None).hosts] == ["unknown"]
+    assert read_evidence([folder], [host], None).strangers == []
+    assert _replayed(path, datetime.date(2026, 11, 1), 14)["host"] == host
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -26,6 +27,10 @@ from typing import Any, NoReturn
 LARGEST = 128 << 20
 #: Levels of a document. Ours have about ten; with thousands whoever writes it again runs out of stack.
 DEEPEST = 64
+
+#: Bytes of a file's name without its ending: no file system that is in use takes more than 255.
+_LONGEST = 255 - len(".json")
+_CUT_ESCAPE = re.compile(r"%.?\Z")
 
 # All of a valid document but its brackets.
 _FILLING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^"\[\]{}]+')
@@ -52,8 +57,20 @@ def content(path: Path, last: int = LARGEST) -> bytes:
 
 
 def path_of(folder: Path, host: str) -> Path:
-    """The evidence file of a host; what a file name must not hold is escaped as in a URL."""
-    return folder / (urllib.parse.quote(host, safe="@:+,") + ".json")
+    """The evidence file of a host; what a file name must not hold is escaped as in a URL.
+
+    Of a name that is too long for one its beginning is there, and a checksum behind a "=", which is never left so.
+    """
+    name = urllib.parse.quote(host, safe="@:+,")
+    if len(name) > _LONGEST:
+        ending = "=" + hashlib.sha256(host.encode()).hexdigest()
+        name = _CUT_ESCAPE.sub("", name[: _LONGEST - len(ending)]) + ending
+    return folder / (name + ".json")
+
+
+def host_of(name: str) -> str:
+    """The host that an evidence file of this name is of; of one that was too long, what its file is called."""
+    return urllib.parse.unquote(name.removesuffix(".json"))
 
 
 def make_folder(folder: Path) -> None:

@@ -13,7 +13,6 @@ import hashlib
 import marshal
 import os
 import re
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import (
     content,
+    host_of,
     parsed,
     path_of,
     why,
@@ -157,7 +157,7 @@ class _Folder:
             self.notes.append(
                 f"of {len(untold)} evidence files none of the last {MOST_RUNS} manifests beside {self.evidence} "
                 f"speaks, and the {len(paths) - most} before them were not read: "
-                f"{named([urllib.parse.unquote(name.removesuffix('.json')) for name in sorted(untold)])}"
+                f"{named([host_of(name) for name in sorted(untold)])}"
             )
 
     def _manifest(self, path: Path, run_id: str) -> None:
@@ -339,7 +339,7 @@ def read_evidence(
     notes += about
     strange = set().union(*(folder.names or () for folder in read_folders))
     strange -= {path_of(Path(), host).name for host in hosts}
-    strangers = [urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)]
+    strangers = [host_of(name) for name in sorted(strange)]
     runs = sorted(
         (run for folder in read_folders for run in folder.trend if not _later(run.at, at)), key=lambda run: run.at
     )

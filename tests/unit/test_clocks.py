@@ -355,6 +355,70 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
             "has no src, or",
         ),
         (
+            {"telemetry_desired": "disabled", "telemetry_sweep": False},
+            "telemetry_sweep is False; it may be auto, never",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_sweep": ["auto"]}, "telemetry_sweep is "),
+        (
+            {"telemetry_desired": "disabled", "telemetry_sweep_limit": "x"},
+            "telemetry_sweep_limit is 'x'; it must be a number of seconds, from 1 to 3600",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_sweep_limit": 0.5}, "telemetry_sweep_limit is 0.5; it must be"),
+        ({"telemetry_desired": "disabled", "telemetry_sweep_limit": [60]}, "telemetry_sweep_limit is .*; it must be"),
+        ({"telemetry_desired": "disabled", "telemetry_sweep_limit": True}, "telemetry_sweep_limit is True; it must be"),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_timeout": float("nan")},
+            "telemetry_probe_timeout is nan; it must be a number of seconds, more than 0 and at most 60",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_timeout": "0"},
+            "telemetry_probe_timeout is '0'; it must be",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_timeout": {"s": 1}},
+            "telemetry_probe_timeout is .*; it must be",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_probe_timeout": 10**400}, "telemetry_probe_timeout is 1000"),
+        (
+            {"telemetry_desired": "disabled", "telemetry_prove_timeout": "4"},
+            "telemetry_prove_timeout is '4'; it must be a number of seconds, from 5 to 60",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_prove_timeout": [20]}, "telemetry_prove_timeout is "),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_via": {"direct": 1}},
+            "telemetry_probe_via must be a list of texts",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_probe_via": [1]}, "telemetry_probe_via must be a list of texts"),
+        ({"telemetry_desired": "disabled", "telemetry_probe_via": []}, "telemetry_probe_via: via must not be empty"),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_via": "direct, proxy"},
+            "telemetry_probe_via: via: ' proxy' is neither direct nor configured",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_endpoints": "a:443"},
+            "telemetry_probe_endpoints must be a list of texts",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_endpoints": [{"host": "a"}]},
+            "telemetry_probe_endpoints must be a list of texts",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_probe_endpoints": ["a:x"]},
+            "telemetry_probe_endpoints: 'a:x' is no endpoint",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_installations": "cm"},
+            "telemetry_installations must be a list of names",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_installations": {"cm": 1}},
+            "telemetry_installations must be a list of names",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_installations": [1]},
+            "telemetry_installations must be a list of names",
+        ),
+        (
             {"telemetry_desired": "disabled", "telemetry_settle": "1.5"},
             "telemetry_settle is '1.5'; it must be a number of",
         ),
@@ -416,6 +480,22 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
 def test_policy_that_is_not_valid(variables: dict[str, Any], said: str) -> None:
     with pytest.raises(PolicyError, match=said):
         policy_of(variables)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"telemetry_sweep": "never", "telemetry_sweep_limit": "90", "telemetry_probe_timeout": "2.5"},
+        {"telemetry_sweep_limit": 1.5, "telemetry_probe_timeout": 60, "telemetry_prove_timeout": "30"},
+        {"telemetry_probe_via": "direct,configured", "telemetry_probe_endpoints": []},
+        {"telemetry_probe_via": ["http://proxy.example.com:3128"], "telemetry_probe_endpoints": ["a:443", "[::1]:8"]},
+        {"telemetry_probe_via": None, "telemetry_probe_timeout": None, "telemetry_sweep_limit": None},
+        {"telemetry_installations": ["cloudbees-core-cm"]},
+        {"telemetry_installations": [], "telemetry_probe_endpoints": None},
+    ],
+)
+def test_policy_that_is_valid(variables: dict[str, Any]) -> None:
+    assert policy_of({"telemetry_desired": "disabled", **variables}).desired == "disabled"
 
 
 def test_switches_and_numbers_may_be_text() -> None:

@@ -17,6 +17,8 @@ from typing import Any, cast
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import check
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._spec import CONFIGURED, DIRECT
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import access_of
@@ -145,6 +147,12 @@ NUMBERS = {
     "telemetry_probe_count": (1, 100, "connections"),
     "telemetry_sweep_connections": (1, 1000, "connections"),
     "telemetry_sweep_per_place": (1, 1000, "connections"),
+    "telemetry_prove_timeout": (5, 60, "seconds"),
+}
+#: Those that need not be whole: from what on, up to what, and in words.
+SECONDS = {
+    "telemetry_sweep_limit": (1, 3600, "from 1 to 3600"),
+    "telemetry_probe_timeout": (5e-324, 60, "more than 0 and at most 60"),
 }
 
 #: Variables that are text. A number is taken for one, as Ansible takes it.
@@ -158,6 +166,7 @@ TEXTS = (
     "telemetry_public_authorities",
 )
 CARRIER = ("auto", "pipe", "module")
+SWEEP = ("auto", "never")
 
 #: How many days from today a waiver may reach, and how many before its end it is warned of.
 WAIVER_MAX_DAYS = 365
@@ -332,6 +341,14 @@ def _check_types(variables: Mapping[str, Any]) -> None:
         max_age_of(variables.get("telemetry_max_age", MAX_AGE))
     except ValueError as error:
         raise PolicyError(f"telemetry_max_age: {error}") from error
+    for name, (low, high, words) in SECONDS.items():
+        value = variables.get(name)
+        try:
+            good = value is None or (not isinstance(value, bool) and low <= float(value) <= high)
+        except (TypeError, ValueError, OverflowError):
+            good = False
+        if not good:
+            raise PolicyError(f"{name} is {value!r}; it must be a number of seconds, {words}")
     for name in TEXTS:
         if isinstance(variables.get(name), bool | Mapping | list | tuple):
             raise PolicyError(f"{name} must be text")  # without the value, which may be a secret
@@ -341,10 +358,14 @@ def _check_types(variables: Mapping[str, Any]) -> None:
 def _check_shapes(variables: Mapping[str, Any]) -> None:
     """What is a list or has members of its own has them. Raises :class:`PolicyError`."""
     _choice(variables, "telemetry_carrier", CARRIER, "auto")
+    _choice(variables, "telemetry_sweep", SWEEP, "auto")
     allow = variables.get("telemetry_restart_allow") or []
     kinds = allow.split(",") if isinstance(allow, str) else allow
     if not isinstance(kinds, Sequence) or not {str(kind).strip() for kind in kinds} <= {*KINDS}:
         raise PolicyError(f"telemetry_restart_allow is {allow!r}; it is a list, and may have {', '.join(KINDS)}")
+    if not _is_list_of_text(variables.get("telemetry_installations") or []):
+        raise PolicyError("telemetry_installations must be a list of names")
+    _check_probe(variables)
     endpoint = variables.get("telemetry_endpoint") or {}
     if not isinstance(endpoint, Mapping) or not {*endpoint} <= {"host", "port"}:
         raise PolicyError(f"telemetry_endpoint is {endpoint!r}; it has a host and a port")
@@ -354,6 +375,26 @@ def _check_shapes(variables: Mapping[str, Any]) -> None:
     for one in templates:
         if not isinstance(one, Mapping) or not one.get("src") or not str(one.get("dest")).startswith("/"):
             raise PolicyError(f"telemetry_launch_templates: {one!r} has no src, or no absolute path as its dest")
+
+
+def _check_probe(variables: Mapping[str, Any]) -> None:
+    """What is probed, and on which ways, as the probe itself checks it. Raises :class:`PolicyError`."""
+    for name, option in (("telemetry_probe_via", "via"), ("telemetry_probe_endpoints", "endpoints")):
+        value = variables.get(name)
+        if option == "via" and isinstance(value, str):
+            value = value.split(",")  # as Ansible does; endpoints are put behind another in a list
+        if value is None or value == [DIRECT, CONFIGURED]:
+            continue
+        if not _is_list_of_text(value):
+            raise PolicyError(f"{name} must be a list of texts")
+        try:
+            check({option: value})
+        except ValueError as error:
+            raise PolicyError(f"{name}: {error}") from error
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
 
 
 def host_limit(variables: Mapping[str, Any]) -> int:

@@ -2,7 +2,8 @@
 
 `--room edit,walk` takes some rooms, `--jobs 2` so many mutants at a time, `--json FILE` writes what was found. Survivors
 that were judged (`survivors.yml`) are printed with why they are left; others are the list of what to write tests for.
-The exit status is 1 where a room is below the bar. Nothing of the checkout is changed: the tests run in a copy of it, in
+What is open, as time on the clock ran out, is neither killed nor survives. The exit status is 1 where a room is below the
+bar, or more than a tenth of it is open. Nothing of the checkout is changed: the tests run in a copy of it, in
 .build/mutation, and with namespaces of their own, where the rest of the machine cannot be written (root, as it must
 mount): a mutant of what writes files may write anywhere.
 """
@@ -23,11 +24,11 @@ import yaml
 from .mutants import mutants_of, sample
 from .rooms import ROOMS, fast_tests, files_of
 from .runner import Result, Run
+from .score import BAR, score_of
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 BUILT = CHECKOUT / ".build/mutation"
 COPY = BUILT / "checkout"
-BAR = 85
 
 
 def _copied() -> None:
@@ -126,12 +127,13 @@ def _measured(options: argparse.Namespace) -> int:
     found.write_text("")
 
     def said(result: Result) -> None:
-        if not result.killed_by:
+        if result.open:
+            print(f"  open: {result.mutant.name} ({result.open})", flush=True)
+        elif not result.killed_by:
             print(f"  survives: {result.mutant.name} ({result.tests} tests)", flush=True)
         with found.open("a", encoding="utf-8") as stream:
-            stream.write(
-                json.dumps({"name": result.mutant.name, "killed_by": result.killed_by, "tests": result.tests}) + "\n"
-            )
+            kept = {"killed_by": result.killed_by, "tests": result.tests, "open": result.open}
+            stream.write(json.dumps({"name": result.mutant.name, **kept}) + "\n")
 
     scratch = BUILT / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -139,11 +141,11 @@ def _measured(options: argparse.Namespace) -> int:
         name for name in fast_tests(COPY) if not options.tests or any(one in name for one in options.tests.split(","))
     ]
     every = sorted({file for files in rooms.values() for file in files})
-    Run(every, tests, drawn, scratch, BUILT / "map.pickle", options.jobs).results(said)
+    Run(every, tests, drawn, scratch, BUILT / "runs.pickle", options.jobs).results(said)
     by_name = {one.name: one for one in drawn}
     for line in found.read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
-        results.append(Result(by_name[one["name"]], one["killed_by"], one["tests"]))
+        results.append(Result(by_name[one["name"]], one["killed_by"], one["tests"], one["open"]))
     below = _printed(wanted, room_of, results, {one["mutant"].partition(" | ")[2]: one["why"] for one in judged})
     if options.json:
         shutil.copyfile(found, BUILT / options.json.name)
@@ -158,19 +160,24 @@ def _printed(rooms: list[str], room_of: dict[str, str], results: list[Result], j
     def why_left(one: Result) -> str:
         return judged.get(one.mutant.name.partition(" | ")[2], "")  # wherever its function lies by now
 
-    survivors = [one for one in results if not one.killed_by]
-    for one in survivors:
-        why = why_left(one)
-        note = f"   left: {why}" if why else f"   {one.tests} tests run it" if one.tests else "   no fast test runs it"
-        print(f"survives: {one.mutant.name}\n{note}")
-    print(f"{'room':10} {'killed':>10} {'':>5}  equivalent ones left out")
+    for one in results:
+        if one.open:
+            print(f"open: {one.mutant.name}\n   {one.open}")
+        elif not one.killed_by:
+            why = why_left(one)
+            note = (
+                f"   left: {why}" if why else f"   {one.tests} tests run it" if one.tests else "   no fast test runs it"
+            )
+            print(f"survives: {one.mutant.name}\n{note}")
+    print(f"{'room':10} {'killed':>6} {'survived':>8} {'equal':>6} {'open':>5}  killed of those killed and survived")
     for room in rooms:
-        of_room = [one for one in results if room_of[one.mutant.file] == room]
-        killed = sum(1 for one in of_room if one.killed_by)
-        equal = sum(1 for one in of_room if not one.killed_by and why_left(one).startswith("equal"))
-        score, fair = 100 * killed / len(of_room), 100 * killed / max(1, len(of_room) - equal)
-        print(f"{room:10} {killed:4} of {len(of_room):3} {score:4.0f}%  {fair:4.0f}%")
-        if fair < BAR:
+        score = score_of(
+            (one.killed_by, bool(one.open), why_left(one)) for one in results if room_of[one.mutant.file] == room
+        )
+        print(
+            f"{room:10} {score.killed:6} {score.survived:8} {score.equal:6} {score.open:5}  {score.percent:.0f}% (bar: {BAR}%)"
+        )
+        if score.below:
             below.append(room)
     return below
 

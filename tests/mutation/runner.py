@@ -1,15 +1,16 @@
 """Runs mutants in forked children of one Python that has collected the tests: nothing of the checkout is changed.
 
-How: the tests are collected once, in a copy of the checkout. Each test file is run once with a trace, in a child, and
-leaves which test runs which line of the rooms. For each mutant a child gets the changed code in the place of the old
+How: the tests are collected once, in a copy of the checkout. Each test file is run once with marks (:mod:`.marks`), in a
+child, and leaves which test runs which line of the rooms. For each mutant a child gets the changed code in the place of the old
 (a function's ``__code__``, so that whoever has imported the function has it), and runs the tests that run its line, the
 quickest first, until one fails; before them what has killed this mutant, or one of its function, the last time. A
 table of a module's own (``_NAME = ...``) is made again in the module that is there, with those made of it, and gets the
 tests that run a line which names one of them. What else is no function's (defaults of arguments, what other modules
 import) is imported anew by a child that has not imported the collection yet, and costs some seconds.
 
-Bounds: each test has CPU and a mutant has memory and time by what its tests take without it; one that passes a bound is
-killed, by that word. A trap: what tests start as a program of its own (the modules that are sent to a host) has no
+Bounds: each test has CPU by what it takes without the mutant, and memory. One that passes its CPU is killed, by that
+word: it does not end. The clock kills nothing, as on a busy machine it would kill whatever is tried: a mutant whose tests
+wait for ever, and a test that fails as the time ran out that it gives others, leave it open. A trap: what tests start as a program of its own (the modules that are sent to a host) has no
 mutant in it.
 """
 
@@ -25,7 +26,6 @@ import importlib.machinery
 import importlib.util
 import itertools
 import json
-import mmap
 import os
 import pickle
 import resource
@@ -33,7 +33,6 @@ import select
 import shutil
 import signal
 import sys
-import threading
 import time
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -43,18 +42,19 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from .marks import Marks
 from .mutants import Mutant, tree_of
 
 PACKAGE = "ansible_collections.cbops.telemetry."
-#: A test that takes more CPU than this, in seconds, traced, is none of the fast ones.
+#: A test that takes more CPU than this, in seconds, with marks, is none of the fast ones.
 FAST = 3.0
-#: Of the fast tests of a mutant, the quickest are run, up to so much CPU in all, traced: what survives is run by all.
+#: Of the fast tests of a mutant, the quickest are run, up to so much CPU in all, with marks: what survives is run by all.
 BUDGET = 30.0
 MEMORY = 3 << 30
-#: A function is followed in one test until so many calls in a row run nothing new; what only a later one runs is not
-#: known to be run.
-CALLS = 8
-#: So many tests of a file are traced in one child.
+#: Processes that use no CPU for so many seconds wait for what does not come; others have this so many times.
+IDLE = 60
+LONGEST = 30
+#: So many tests of a file are run with marks in one child.
 AT_ONCE = 20
 
 
@@ -73,9 +73,22 @@ class Result:
     """What became of a mutant."""
 
     mutant: Mutant
-    #: The test that failed, or the bound that was passed; empty: it survives.
+    #: The test that failed, or the bound that was passed; empty: it survives, or is open.
     killed_by: str
     tests: int
+    #: Why it is not known whether a test would fail.
+    open: str = ""
+
+
+#: How a child says that it is open, before why.
+_OPEN = "open: "
+
+
+def result_of(mutant: Mutant, text: str, tests: int) -> Result:
+    """What a child's text says of a mutant."""
+    if text.startswith(_OPEN):
+        return Result(mutant, "", tests, text.removeprefix(_OPEN))
+    return Result(mutant, "" if text == "-" else text, tests)
 
 
 def module_of(file: str) -> str:
@@ -95,16 +108,17 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 class Children:
-    """Runs functions in forked children, some at a time; each may write one text, and has a bound of time."""
+    """Runs functions in forked children, some at a time; each may write one text, and ends when it waits for ever."""
 
-    def __init__(self, jobs: int, scratch: Path) -> None:
+    def __init__(self, jobs: int, scratch: Path, idle: float = IDLE) -> None:
         self._jobs = jobs
+        self._idle = idle
         self._scratch = scratch
-        self._running: dict[int, tuple[int, float, Callable[[str], None], Path]] = {}
+        self._running: dict[int, _Child] = {}
         self._count = 0
 
-    def start(self, work: Callable[[Path], str], seconds: float, done: Callable[[str], None]) -> None:
-        """Begin one as soon as there is a place; ``done`` gets its text, or ``time`` or ``died``."""
+    def start(self, work: Callable[[Path], str], done: Callable[[str], None]) -> None:
+        """Begin one as soon as there is a place; ``done`` gets its text, or how it ended without one."""
         while len(self._running) >= self._jobs:
             self._collect()
         self._count += 1
@@ -127,7 +141,7 @@ class Children:
             finally:
                 os._exit(status)
         os.close(writing)
-        self._running[reading] = (pid, time.monotonic() + seconds, done, folder)
+        self._running[reading] = _Child(pid, time.monotonic() + self._idle, done, folder)
 
     def wait(self) -> None:
         """Until all have ended."""
@@ -137,94 +151,74 @@ class Children:
     def _collect(self) -> None:
         ready, _, _ = select.select(list(self._running), [], [], 0.2)
         now = time.monotonic()
-        for reading, (pid, deadline, done, folder) in list(self._running.items()):
+        for reading, child in list(self._running.items()):
             text = ""
             if reading in ready:
                 with open(reading, "rb") as stream:  # it writes when it is done, and ends
-                    text = stream.read().decode() or "died"
-            elif now > deadline:
+                    text = stream.read().decode()
+            elif now > child.deadline:
+                # What it has started may keep the pipe open.
+                ended = bool(os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+                works = not ended and child.works()
+                if works and child.looks < LONGEST:
+                    child.deadline = now + self._idle
+                    continue
                 os.close(reading)
-                text = "time"
+                if not ended:
+                    text = f"{_OPEN}{'it takes too long' if works else 'it waits'}"
             else:
                 continue
             del self._running[reading]
+            if not text:
+                os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # as it ends by itself
             try:
-                os.killpg(pid, signal.SIGKILL)
+                os.killpg(child.pid, signal.SIGKILL)
             except OSError:
                 pass
-            os.waitpid(pid, 0)
-            shutil.rmtree(folder, ignore_errors=True)
-            done(text)
+            status = os.waitpid(child.pid, 0)[1]
+            shutil.rmtree(child.folder, ignore_errors=True)
+            child.done(text or end_of(status))
+
+
+@dataclasses.dataclass
+class _Child:
+    pid: int
+    deadline: float
+    done: Callable[[str], None]
+    folder: Path
+    #: CPU of its processes when it was last looked at, and how often that was.
+    used: int = 0
+    looks: int = 0
+
+    def works(self) -> bool:
+        """Whether they have used any since."""
+        before, self.used = self.used, group_cpu(self.pid)
+        self.looks += 1
+        return self.used > before
+
+
+def group_cpu(group: int) -> int:
+    """CPU of the processes of a group and of those they have waited for, in ticks."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks
+
+
+def end_of(status: int) -> str:
+    """How a child ended that has said nothing, of what it was waited for."""
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if number == signal.SIGXCPU:
+        return "cpu"
+    return f"{_OPEN}it was ended by another" if number in (signal.SIGKILL, signal.SIGTERM) else "died"
 
 
 # -- which test runs which line -----------------------------------------------------------------------
-
-
-class Tracer:
-    """Marks lines that are run, in memory that forked processes share: what a test forks counts as the test."""
-
-    def __init__(self, files: dict[str, int]) -> None:
-        self._offsets: dict[str, int] = {}
-        self._files: dict[str, tuple[int, int]] = {}
-        size = 0
-        for file, lines in files.items():
-            self._files[file] = (size, lines + 2)
-            size += lines + 2
-        self._map = mmap.mmap(-1, size)
-        self._size = size
-        self._by_code: dict[str, int | None] = {}
-        self._calls: dict[int, int] = {}
-        self._elsewhere: dict[int, int] = {}
-
-    def _offset(self, filename: str) -> int | None:
-        if filename not in self._by_code:
-            path = os.path.realpath(filename)
-            self._by_code[filename] = next(
-                (offset for file, (offset, _lines) in self._files.items() if path.endswith("/" + file)), None
-            )
-        return self._by_code[filename]
-
-    def _call(self, frame: types.FrameType, event: str, _arg: object) -> Any:
-        code = frame.f_code
-        key = id(code)  # a code's own hash goes over all that is in it
-        calls = self._calls.get(key, 0)
-        if calls >= CALLS:
-            return None
-        offset = self._offset(code.co_filename)
-        if offset is None:
-            self._elsewhere[key] = CALLS
-            self._calls[key] = CALLS
-            return None
-        self._calls[key] = calls + 1
-        marks = self._map
-
-        def line(frame: types.FrameType, event: str, _arg: object) -> Any:
-            place = offset + (frame.f_lineno or 0)
-            if not marks[place]:
-                marks[place] = 1
-                self._calls[key] = 0
-            return line
-
-        return line(frame, event, None)
-
-    def start(self) -> None:
-        """From now on, with nothing marked."""
-        self._map[:] = b"\0" * self._size
-        self._calls = dict(self._elsewhere)
-        threading.settrace(self._call)
-        sys.settrace(self._call)
-
-    def stop(self) -> dict[str, list[int]]:
-        """No more; the lines of each file."""
-        sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
-        found = {}
-        for file, (offset, lines) in self._files.items():
-            marks = self._map[offset : offset + lines]
-            run = [number for number in range(lines) if marks[number]]
-            if run:
-                found[file] = run
-        return found
 
 
 def moved(file: str, old: Sequence[str], new: Sequence[str], traced: Iterable[Traced]) -> None:
@@ -261,9 +255,23 @@ def _own_folder(config: pytest.Config, folder: Path) -> None:
     os.environ["TMPDIR"] = str(folder)
 
 
-def _passes(item: pytest.Item, following: pytest.Item | None) -> bool:
-    reports = runtestprotocol(item, log=False, nextitem=following)
-    return not any(report.failed for report in reports)
+#: What a test fails by when the clock ran out that it has for others, which says nothing on a busy machine.
+_CLOCK = ("TimeoutExpired", "DeadlineExceeded", "TimeoutError", "FlakyFailure")
+
+
+def by_the_clock(message: str) -> bool:
+    """Whether a test failed as time on the clock ran out, by the message of what it raised."""
+    return message.partition(":")[0].rpartition(".")[2].strip() in _CLOCK
+
+
+def _verdict(item: pytest.Item, following: pytest.Item | None) -> str:
+    """``passed``, ``failed``, or ``clock``."""
+    failed = [report for report in runtestprotocol(item, log=False, nextitem=following) if report.failed]
+    if not failed:
+        return "passed"
+    crashes = [getattr(report.longrepr, "reprcrash", None) for report in failed]
+    clock = all(crash is not None and by_the_clock(crash.message) for crash in crashes)
+    return "clock" if clock else "failed"
 
 
 def _cpu() -> float:
@@ -271,30 +279,32 @@ def _cpu() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _traced(items: Sequence[pytest.Item], tracer: Tracer, folder: Path) -> str:
-    """A child's work: run tests of one file with a trace."""
+def _traced(items: Sequence[pytest.Item], marks: Marks, folder: Path) -> str:
+    """A child's work: run tests of one file with marks."""
     _own_folder(items[0].config, folder)
+    marks.begin()
     found = {}
     for number, item in enumerate(items):
         following = items[number + 1] if number + 1 < len(items) else None
         before = _cpu()
-        tracer.start()
-        try:
-            passed = _passes(item, following)
-        finally:
-            lines = tracer.stop()
-        found[item.nodeid] = [_cpu() - before, passed, lines]
+        marks.clear()
+        passed = _verdict(item, following) == "passed"
+        found[item.nodeid] = [_cpu() - before, passed, marks.lines()]
     return json.dumps(found)
 
 
 def _killer(items: Sequence[pytest.Item], folder: Path, seconds: dict[str, float]) -> str:
     """A child's work: the first test that fails, or ``-``. Each is given ``seconds`` of CPU, and some more."""
     _own_folder(items[0].config, folder)
+    found = "-"
     for number, item in enumerate(items):
         _bound(seconds[item.nodeid])
-        if not _passes(item, items[number + 1] if number + 1 < len(items) else None):
+        verdict = _verdict(item, items[number + 1] if number + 1 < len(items) else None)
+        if verdict == "failed":
             return item.nodeid
-    return "-"
+        if verdict == "clock":  # another may tell
+            found = f"{_OPEN}the clock ran out in {item.nodeid}"
+    return found
 
 
 # -- a mutant in the place of the code ----------------------------------------------------------------
@@ -458,10 +468,35 @@ class Run:
             tell(result)
 
         said = noted
-        late = self._in_a_child(lambda: self._collected(said))
+        known = self._known()
+        stale = [file for file in self._tests if known["digests"].get(file) != digest([Path(file)])]
+        if stale:
+            sources = {module_of(file): (file, str(Path(file).resolve()), text) for file, text in self._sources.items()}
+
+            def marked() -> list[int]:
+                marks = Marks(sources)
+                sys.meta_path.insert(0, marks)
+                self._collected(stale, lambda items: self._trace(items, known, marks))
+                return []
+
+            self._in_a_child(marked)
+            known = self._known()
+        self._map = {name: one for name, one in known["map"].items() if name.split("::")[0] in self._tests}
+        failing = sorted(nodeid for nodeid, one in self._map.items() if not one.passed)
+        slow = [nodeid for nodeid, one in self._map.items() if one.seconds > FAST]
+        print(
+            f"  {len(self._map)} tests, of which {len(slow)} are not fast and {len(failing)} fail here without any "
+            f"mutant: {', '.join(failing[:5]) or 'none'}",
+            flush=True,
+        )
+        late: list[int] = []
+
+        def exchanged() -> list[int]:
+            self._collected(self._tests, lambda items: late.extend(self._exchanged(items, said)))
+            return late
+
+        late = self._in_a_child(exchanged)
         if late:
-            traced = pickle.loads(self._kept.read_bytes())["map"]
-            self._map = {name: one for name, one in traced.items() if name.split("::")[0] in self._tests}
             self._anew([self._mutants[number] for number in late], said)
 
     def _in_a_child(self, work: Callable[[], list[int]]) -> list[int]:
@@ -487,10 +522,8 @@ class Run:
             raise SystemExit("the run over collected tests failed")
         return json.loads(text)  # type: ignore[no-any-return]
 
-    def _collected(self, said: Callable[[Result], None]) -> list[int]:
-        """Collect the tests, trace them, run what can be exchanged; numbers of the mutants that cannot."""
-        late: list[int] = []
-        owner = self
+    def _collected(self, tests: Sequence[str], work: Callable[[list[pytest.Item]], None]) -> None:
+        """Collect tests, and work on them."""
 
         class Loop:
             def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -498,34 +531,34 @@ class Run:
 
                 gc.collect()
                 gc.freeze()
-                owner._trace(session.items)
-                late.extend(owner._exchanged(session.items, said))
+                work(session.items)
                 return True
 
-        status = pytest.main([*_OPTIONS, *self._tests], plugins=[Loop()])
+        status = pytest.main([*_OPTIONS, *tests], plugins=[Loop()])
         if status not in (0, 5):
             raise SystemExit(f"pytest ended with {status}")
-        return late
 
     # What is known of a test file lasts while it is not changed; lines of the rooms move with their text.
-    def _trace(self, items: Sequence[pytest.Item]) -> None:
-        known: dict[str, Any] = {"sources": self._sources, "digests": {}, "map": {}}
-        if self._kept.exists():
-            known = pickle.loads(self._kept.read_bytes())
-            for file in set(self._sources) | set(known["sources"]):
-                old, new = known["sources"].get(file, ""), self._sources.get(file, "")
-                if old != new:
-                    moved(file, old.split("\n"), new.split("\n"), known["map"].values())
-            known["sources"] = self._sources
+    def _known(self) -> dict[str, Any]:
+        """What is kept of earlier runs, with the lines where they are now."""
+        if not self._kept.exists():
+            return {"sources": self._sources, "digests": {}, "map": {}}
+        known: dict[str, Any] = pickle.loads(self._kept.read_bytes())
+        for file in set(self._sources) | set(known["sources"]):
+            old, new = known["sources"].get(file, ""), self._sources.get(file, "")
+            if old != new:
+                moved(file, old.split("\n"), new.split("\n"), known["map"].values())
+        known["sources"] = self._sources
+        return known
+
+    def _trace(self, items: Sequence[pytest.Item], known: dict[str, Any], marks: Marks) -> None:
+        """Run tests with marks, and keep which of them runs which line."""
         by_file: dict[str, list[pytest.Item]] = {}
         for item in items:
             by_file.setdefault(item.nodeid.split("::")[0], []).append(item)
         children = Children(self._jobs, self._scratch / "traced")
-        tracer_files = {file: source.count("\n") + 2 for file, source in self._sources.items()}
         for file, of_file in by_file.items():
             now = digest([Path(file)])
-            if known["digests"].get(file) == now:
-                continue
             for nodeid in [name for name in known["map"] if name.split("::")[0] == file]:
                 del known["map"][nodeid]
             left = {"parts": len(range(0, len(of_file), AT_ONCE))}
@@ -533,7 +566,7 @@ class Run:
                 part = of_file[first : first + AT_ONCE]
 
                 def done(text: str, file: str = file, now: str = now, left: dict[str, int] = left) -> None:
-                    if text in ("time", "died"):
+                    if not text.startswith("{"):
                         print(f"  {file}: {text}, so some of its tests are not used", flush=True)
                         return
                     for nodeid, (seconds, passed, lines) in json.loads(text).items():
@@ -547,20 +580,10 @@ class Run:
                     print(f"  {file}: {len(json.loads(text))} tests, {seconds:.0f} s", flush=True)
 
                 children.start(
-                    lambda folder, part=part: _traced(part, Tracer(tracer_files), folder),  # type: ignore[misc]
-                    1200,
+                    lambda folder, part=part: _traced(part, marks, folder),  # type: ignore[misc]
                     done,
                 )
         children.wait()
-        there = {item.nodeid for item in items}
-        self._map = {name: one for name, one in known["map"].items() if name in there}
-        failing = sorted(nodeid for nodeid, one in self._map.items() if not one.passed)
-        slow = [nodeid for nodeid, one in self._map.items() if one.seconds > FAST]
-        print(
-            f"  {len(self._map)} tests, of which {len(slow)} are not fast and {len(failing)} fail here without any "
-            f"mutant: {', '.join(failing[:5]) or 'none'}",
-            flush=True,
-        )
 
     def _tests_of(self, mutant: Mutant, lines: Iterable[int] | None) -> list[str]:
         """The fast tests that run these lines, or anything of a mutant's file: what killed the like first, then the
@@ -585,6 +608,7 @@ class Run:
 
     def _exchanged(self, items: Sequence[pytest.Item], said: Callable[[Result], None]) -> list[int]:
         by_name = {item.nodeid: item for item in items}
+        self._map = {name: one for name, one in self._map.items() if name in by_name}
         children = Children(self._jobs, self._scratch / "mutants")
         late: list[int] = []
         for number, mutant in enumerate(self._mutants):
@@ -619,9 +643,9 @@ class Run:
                 if text == "anew":
                     late.append(number)
                 else:
-                    said(Result(mutant, "" if text == "-" else text, len(tests)))
+                    said(result_of(mutant, text, len(tests)))
 
-            children.start(work, 60 + 10 * sum(seconds.values()), done)
+            children.start(work, done)
         children.wait()
         return late
 
@@ -656,9 +680,9 @@ class Run:
                 return found[0] if status == 0 else "import"
 
             def done(text: str, mutant: Mutant = mutant, tests: list[str] = tests) -> None:
-                said(Result(mutant, "" if text == "-" else text, len(tests)))
+                said(result_of(mutant, text, len(tests)))
 
-            children.start(work, 180 + 10 * sum(seconds.values()), done)
+            children.start(work, done)
         children.wait()
 
 

@@ -43,6 +43,7 @@ ARGV = ("/usr/bin/java", FLAG, "-jar", WAR)
         ),
         ("[Unit]\nDescription=a \\\n[Service]\nWants=x\n[Service]\r\nUser=u\r\n", "[Service]\nUser=u\r\n"),
         ("\xef\xbb\xbf[Service]\nUser=u\n", "[Service]\nUser=u\n"),
+        ("[Service]\nA=1 \\\\\nExecStopPost=/b\nB=2 \\\\\\\n3\n", "[Service]\nA=1 \\\\\nB=2 \\\\\\\n3\n"),
         ("[Service]\nA=1\n[Unit]\nB=2\n[Service]\nC=3\n", "[Service]\nA=1\n[Service]\nC=3\n"),
         ("[Unit]\nWants=x\n", ""),
         ("", ""),

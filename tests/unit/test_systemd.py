@@ -83,6 +83,11 @@ def test_environment_files(host: Host, text: str, expected: dict[str, str]) -> N
         (":/bin/j $A ${A}", ["/bin/j", "$A", "${A}"]),
         ("-+/bin/j a ; /bin/true", ["/bin/true"]),
         (r"/bin/j a \; b", ["/bin/j", "a", ";", "b"]),
+        ("/bin/j a \\\n b", ["/bin/j", "a", "b"]),
+        ("/bin/j a \\ \n b", ["/bin/j", "a", "\\"]),  # a blank behind the backslash: the line ends, and it is a word
+        ("/bin/j a \\\n\n b", ["/bin/j", "a"]),
+        ("/bin/j a \\\\\n b", ["/bin/j", "a", "\\"]),  # two of them are one that joins nothing
+        ("/bin/j a \\\\\\\n b", ["/bin/j", "a", "\\", "b"]),
         ("/bin/j a\nExecStart=/bin/k %z", ["/bin/j", "a"]),  # a specifier that nobody knows: the line does not count
     ],
 )
@@ -253,6 +258,45 @@ def test_those_of_an_old_systemd_are_of_its_user(host: Host) -> None:
     assert host.verdict() == "unresolvable"
     host.write("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so", "ELF")
     assert host.verdict() == "enabled"
+
+
+@pytest.mark.parametrize("name", ["cloudbees-core-cm", "tools"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "\\ \n  -Da=b \\ \n  -jar /opt/cloudbees-core-cm.war",
+        "\\\n\n  -jar /opt/cloudbees-core-cm.war",
+        "\\\n  \n  -Da=b -jar /opt/cloudbees-core-cm.war",
+        "\\\\\n  -jar /opt/cloudbees-core-cm.war --httpPort=80",
+        "\n# or so:\n  -jar /opt/cloudbees-core-cm.war \\\n  --httpPort=80",
+    ],
+)
+def test_a_command_that_breaks_off(host: Host, name: str, rest: str) -> None:
+    host.write(
+        f"{ETC}/{name}.service", f"[Service]\nExecStart=/usr/bin/java -Xmx1g {rest}\nUser=jenkins\n[Install]\n-jar b\n"
+    )
+    definition, outcome = host.only()
+    assert (definition.name, outcome.verdict) == (name, "unresolvable")
+    assert str(outcome.reason).startswith("its ExecStart= breaks off: systemd passes over the lines behind it")
+    assert outcome.path == f"{ETC}/{name}.service" and outcome.line in (3, 4)
+    # Of what is started instead it says nothing.
+    host.write(
+        f"{ETC}/{name}.service.d/a.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n"
+    )
+    assert host.verdict() == "enabled"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ExecStart=/usr/bin/java -jar /opt/tool.jar \\ \n  --cloudbees",
+        "ExecStart=/bin/tar czf /b.tgz \\ \n  /opt/cloudbees-core-cm.war",
+        "ExecStart=/bin/tar czf /b.tgz\nUser=root\n -jar /opt/cloudbees-core-cm.war",
+    ],
+)
+def test_a_command_of_something_else_that_breaks_off(host: Host, text: str) -> None:
+    host.write(f"{ETC}/tools.service", f"[Service]\n{text}\n")
+    assert _discovery.discover(host.files) == ([], [])
 
 
 def test_instances_are_the_installations(host: Host) -> None:

@@ -162,6 +162,7 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
     own = unit.environment if unit is not None else definition.environment
     names = [definition.name, definition.user, definition.folder or ""] + lines
     names += [variable.value.text for variable in own.values()] + list(own)
+    names += [unit.unread[0]] if unit is not None and unit.unread is not None else []
     return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names), silent)
 
 

@@ -55,6 +55,7 @@ _FOLDERS = (
     (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"),
 )
 NO_WAR = "no 'java … -jar ….war' command"
+BROKEN_OFF = "its ExecStart= breaks off: systemd passes over the lines behind it, and starts no war without them"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -421,6 +422,9 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
         inside = seen_by(definition, files)
         ways = _ways(result, inside)
         if not ways:
+            if definition.unit is not None and definition.unit.unread is not None:
+                _text, where, at = definition.unit.unread
+                raise Unresolvable(BROKEN_OFF, where, line_of(files.read(where), at))
             why = next((launch.open for found in result.paths for launch in found if launch.open), None)
             if why:
                 raise Unresolvable("what it starts is not known: %s" % why, program_path(definition))

@@ -37,6 +37,7 @@ class Unit(NamedTuple):
     folder: Optional[str] = None  # where it is started; None: not known
     mounts: Mounts = ()  # what of the host it sees, and where
     refused: bool = False  # the doubt is that systemd does not start it at all
+    unread: Optional[Tuple[str, str, int]] = None  # what seems to belong to its command, and where it stands
 
 
 class Loaded(NamedTuple):
@@ -74,6 +75,8 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     mounts: Mounts = ()
     source: Optional[str] = None
     specifiers = Specifiers(name, files)
+    after: Optional[str] = None  # whose ExecStart= was the setting before
+    unread: List[Setting] = []
     for setting in settings:
         text = setting.value.text
         if setting.key == NOT_UTF8:
@@ -89,6 +92,10 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             last[setting.key] = "" if text == "none" else text
         if setting.section != "Service" or setting.path == stopped:
             continue
+        if not _KEY.match(setting.key):
+            unread.extend([setting] if after == setting.path else [])
+            continue
+        after = setting.path if setting.key == "ExecStart" else None
         if setting.key == "Environment":
             if not text:
                 environment = {}
@@ -116,6 +123,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             above = above or setting.key == "ExecStart" and re.match(r"[@\-:!|]*\+", text) is not None
             if setting.key == "ExecStart":
                 exec_start = exec_start + commands if text else []
+                unread = unread if text else []
             elif setting.key in ("ExecStartPre", "ExecCondition"):
                 before = before + commands if text else []
             elif setting.key == "ExecStop":
@@ -203,7 +211,23 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
         working_folder(folder.text, user, files, mounts) if folder.unknown(True) is None else None,
         mounts,
         refused is not None,
+        _broken_off(exec_start, unread),
     )
+
+
+_KEY = re.compile(r"[A-Za-z][\w-]*\Z")
+
+
+def _broken_off(commands: Sequence[Tuple[Value, ...]], unread: Sequence[Setting]) -> Optional[Tuple[str, str, int]]:
+    """What systemd passes over behind a command that ends too early: a blank line, or a blank behind a backslash."""
+    text = "\n".join(setting.key + " " + setting.value.text for setting in unread)
+    words = [word.text for word in commands[-1]] if commands else []
+    if not words or any(re.search(r"\.[jw]ar\b", word) for word in words):
+        return None
+    is_java = words[0].rpartition("/")[2] == "java"
+    if not re.search(r"(?<!\S)-jar\b|catalina\.startup\." + (r"|\.war\b" if is_java else ""), text):
+        return None
+    return text, unread[0].path, unread[0].position
 
 
 def _leads_up(path: str) -> bool:

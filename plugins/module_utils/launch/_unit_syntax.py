@@ -60,7 +60,7 @@ def parse_unit(content: str, path: str) -> List[Setting]:
                 path,
                 line_of(content, logical_start),
             )
-        if body.endswith("\\"):
+        if goes_on(body):
             logical.append(Run(body[:-1], path, start))
             logical.append(Run(" "))
             continue
@@ -74,6 +74,11 @@ def parse_unit(content: str, path: str) -> List[Setting]:
     if logical and (is_utf8 or _is_utf8(Value(logical).text)):
         _logical_line(Value(logical), logical_start, section, path, settings)
     return settings
+
+
+def goes_on(line: str) -> bool:
+    """Whether the next line is joined to this one: of two backslashes at its end neither joins."""
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
 def settings_of(files: HostFiles, content: str, path: str) -> List[Setting]:
@@ -99,6 +104,8 @@ def _logical_line(value: Value, position: int, section: str, path: str, settings
     if separator:
         start = len(text) - len(text[len(key) + 1 :].lstrip(" \t"))
         settings.append(Setting(section, key.strip(), value[start : len(text.rstrip(" \t\r"))], path, position))
+    elif stripped and section == "Service" and stripped[0] != "[":
+        settings.append(Setting(section, "", value, path, position))  # systemd passes it over
     return section
 
 
@@ -159,6 +166,9 @@ def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> 
             if index >= len(characters):
                 if not lenient:
                     return words
+                if c_escapes and not quote:
+                    current = current or []
+                    current.append(Run(char, path, position))
                 break
             current = current or []
             follower = characters[index]

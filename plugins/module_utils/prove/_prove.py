@@ -21,7 +21,7 @@ from ..host._files import HostFiles, bytewise, native
 from ..java._jvm import command_line, decide, get_boolean, is_java, launcher_words, process_layers
 from ..java._tomcat import BOOTSTRAP
 from ..launch import _discovery, _outcome
-from ..launch._unit_syntax import parse_unit
+from ..launch._unit_syntax import goes_on, parse_unit
 from ..running import _proc
 from ..shell._session import Launch
 from ..survey._survey import Entry, survey
@@ -157,7 +157,7 @@ def service_sections(content: str) -> str:
         if section == "Service" and not left_out and not is_comment:
             kept.append(line)
         if not is_comment:
-            joined = line.rstrip("\r\n").endswith("\\")
+            joined = goes_on(line.rstrip("\r\n"))
     text = "".join(kept)
     return text if not text or text.endswith("\n") else text + "\n"
 

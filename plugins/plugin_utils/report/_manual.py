@@ -289,7 +289,7 @@ ENTRIES: tuple[Entry, ...] = (
         r"the launch script is missing|no readable shell script|no #! line|nobody may execute it"
         r"|holds a carriage return",
     ),
-    Entry("no-java-command", r"was found|no 'java |what its program starts is not known"),
+    Entry("no-java-command", r"was found|no 'java |ExecStart= breaks off|what its program starts is not known"),
     Entry("whoever-logs-in", r"whoever may log in"),
     Entry("template-unit", r"no instance of it is enabled"),
     Entry(

@@ -93,6 +93,7 @@ STARTED = {
     "/usr/bin/s6-envdir -I /etc/variables /opt/ci/run.sh": "enabled",
     "/usr/bin/s6-env JAVA_TOOL_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
     "/usr/bin/s6-env -u JAVA_TOOL_OPTIONS /opt/ci/run.sh": "enabled",
+    "/usr/bin/s6-env -i /opt/ci/run.sh": "enabled",
     "/usr/bin/systemd-run --scope -EJAVA_TOOL_OPTIONS=-Dx /opt/ci/run.sh": "enabled",
     "/sbin/start-stop-daemon --start -e JAVA_TOOL_OPTIONS=-Dx --exec /opt/ci/run.sh": "enabled",
     "/sbin/start-stop-daemon --start --env JAVA_TOOL_OPTIONS=-Dx --exec /opt/ci/run.sh": "enabled",
@@ -104,6 +105,7 @@ STARTED = {
     "/usr/bin/daemonize -E JAVA_TOOL_OPTIONS=-Dx -u ci /opt/ci/run.sh": "enabled",
     "/usr/bin/daemon --name=ci -- java -jar /opt/app/jenkins.war": "disabled",
     "/usr/bin/daemon --name=ci --env=A=b --inherit -- java -jar /opt/app/jenkins.war": "disabled",
+    "/usr/bin/daemon --name=ci --env=A=b -I -- java -jar /opt/app/jenkins.war": "disabled",
     "/usr/bin/daemon --name=ci --env=JAVA_TOOL_OPTIONS=-Dx --inherit -- java -jar /opt/app/jenkins.war": "enabled",
     "/usr/bin/daemon --name=ci --env=A=b -- java -jar /opt/app/jenkins.war": "enabled",
 }

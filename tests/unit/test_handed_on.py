@@ -80,6 +80,7 @@ def test_what_is_started_has_what_it_is_given(machine: Machine, shell: str, text
 #: Command of a unit, whose environment has the flag in JAVA_TOOL_OPTIONS: what the files say then.
 STARTED = {
     "/usr/bin/nice -n 5 /opt/ci/run.sh": "disabled",
+    "/bin/sh -l -c /opt/ci/run.sh": "disabled",  # a login that takes nothing out
     "/usr/bin/sudo -E -u ci /opt/ci/run.sh": "enabled",
     "/usr/bin/sudo -nEu ci /opt/ci/run.sh": "enabled",
     "/usr/bin/sudo -E --preserve-env=JAVA_TOOL_OPTIONS -u ci /opt/ci/run.sh": "disabled",

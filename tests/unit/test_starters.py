@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _candidates
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery, _starters
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import starters as on_hosts
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch._definition import Definition, Start
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._live import live_of
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch._outcome import outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch.starters._starter import Manager, Scene, Starter
 from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
@@ -87,6 +90,32 @@ def holds_to(one: type, base: type) -> None:
 
 
 # -- on hosts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "words"),
+    [
+        (
+            "/var/spool/cron/crontabs/ci",
+            f"# mine\n@reboot {JAVA}\n",
+            "by hand: in line 2 of /var/spool/cron/crontabs/ci put the flag before -jar (-D",
+        ),
+        (
+            "/var/spool/cron/crontabs/ci",
+            "@reboot cd /opt && exec java -Xmx1g -Da=$(date) -jar /opt/jenkins.war\n",
+            "by hand, in /var/spool/cron/crontabs/ci, among the words of java",
+        ),
+        # What it starts may be edited, and is named.
+        ("/var/spool/cron/crontabs/ci", "@reboot /opt/start\n", "by hand, in /opt/start, among the words of java"),
+    ],
+)
+def test_what_is_not_edited_is_named_where_a_person_writes_it(host: Host, path: str, text: str, words: str) -> None:
+    host.write("/opt/start", "#!/bin/sh\nexec $(cat /opt/java) -jar /opt/jenkins.war\n")
+    host.write(path, text)
+    ((definition, outcome),) = _discovery.discover(host.files)[0]
+    with pytest.raises(Refused) as refused:
+        _candidates.plan(definition, host.files, outcome, live_of(definition, host.files, outcome), "disabled")
+    assert words in str(refused.value)
 
 
 def test_the_table_names_each_starter_once() -> None:

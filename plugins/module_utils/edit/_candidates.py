@@ -185,14 +185,11 @@ def _by_hand(
         return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, flag, array))
     followed = before.walk.followed if before.walk is not None else ()
     program = definition.program[0].text if definition.program else ""
-    path = (
-        live.path
-        if live is not None
-        else next(
-            (path for path in reversed(followed) if files.may_be_edited(path)),
-            before.path or program or definition.name,
-        )
-    )
+    path = live.path if live is not None else next(filter(files.may_be_edited, reversed(followed)), before.path) or ""
+    start = definition.start
+    if not path and start is not None and not named:
+        return "by hand: %s (%s)" % (start.advice, flag)  # its program is a shell, or stands there too
+    path = path or program or definition.name
     if live is None and named and not files.may_be_edited(path):
         return "by hand, in %s, among the options of the JVM: %s" % (named[0], flag)
     if definition.unit is not None and not files.may_be_edited(path):

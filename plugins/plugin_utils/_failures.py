@@ -279,12 +279,16 @@ FAILURES: tuple[Failure, ...] = (
 )
 
 _BY_KIND = {failure.kind: failure for failure in FAILURES}
-_PATTERNS = [(re.compile(failure.words, re.IGNORECASE | re.MULTILINE), failure) for failure in FAILURES]
 #: What ssh says at -v, what surrounds its warnings, and what sudo says and goes on.
 _NOISE = re.compile(r"debug[123]: |OpenSSH_|@+$|sudo: unable to resolve host ")
 
 #: What Ansible says before it repeats what ssh said.
 _ABOUT_SSH = re.compile(r"\A.*?(?:Failed to connect to the host via ssh: |can be reached over ssh: )(?=.)", re.DOTALL)
+
+
+def _tells(failure: Failure, text: str) -> bool:
+    """Whether it is told by this. Compiled here, which ``re`` remembers: where nothing fails nobody asks for any."""
+    return bool(re.search(failure.words, text, re.IGNORECASE | re.MULTILINE))
 
 
 def words_of_ssh(message: str) -> str:
@@ -313,8 +317,8 @@ def failure_of(said: str, let_in: bool = False) -> Failure | None:
     if said.startswith(_ENDED):
         return None  # what it said was looked at then
     text = "\n".join(_lines(said))
-    patterns = [(pattern, one) for pattern, one in _PATTERNS if not let_in or one.answered or one.kind == "account"]
-    found = next((one for pattern, one in patterns if pattern.search(text)), None)
+    possible = (one for one in FAILURES if not let_in or one.answered or one.kind == "account")
+    found = next((one for one in possible if _tells(one, text)), None)
     if found is not None and not let_in and found.kind not in ("way", *_MAY_BE_CUT) and _CUT_OFF.search(text):
         return of_kind("broken")  # so it was there: the other words are what a program of the host's own has said
     return found
@@ -332,8 +336,7 @@ def explained(said: str, failure: Failure | None = None) -> str:
     failure = failure or failure_of(said)
     if failure is None:
         return whole[: LONGEST + 200]
-    pattern = next(pattern for pattern, known in _PATTERNS if known.kind == failure.kind)
-    line = whole if failure.whole else next((line for line in lines if pattern.search(line)), whole)
+    line = whole if failure.whole else next((line for line in lines if _tells(failure, line)), whole)
     return f"{failure.sentence} ({_shortened(visible(' '.join(line.split())))}); {failure.mend}"
 
 

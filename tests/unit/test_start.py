@@ -1,4 +1,4 @@
-"""What a run loads before it asks the first host: Ansible compiles all of it anew each time."""
+"""What a run loads before it asks the first host (Ansible compiles all of it anew each time), and its tasks."""
 
 from __future__ import annotations
 
@@ -48,6 +48,78 @@ def test_an_audit_loads_what_an_audit_needs() -> None:
     ]
     assert not found & {f"plugin_utils.report._{name}" for name in FORMATS}
     assert not found & {"modules.telemetry_flag", "modules.telemetry_prove", "modules.analytics_events_info"}
+
+
+#: Says who starts a process for which task.
+COUNTING = """
+from ansible.plugins.callback import CallbackBase
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_NAME = "counting"
+
+    def v2_playbook_on_stats(self, stats):
+        total = sum(sum(one.values()) for one in (stats.ok, stats.failures, stats.dark, stats.skipped))
+        self._display.display(f"tasks: {total}")
+"""
+
+
+def played(folder: Path, playbook: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """A run on one host whose ssh ends at once."""
+    (folder / "callbacks").mkdir()
+    (folder / "callbacks/counting.py").write_text(COUNTING)
+    (folder / "hosts.yml").write_text(
+        "all:\n  hosts:\n    cm1.example.org:\n  vars:\n    telemetry_desired: disabled\n"
+        "    ansible_ssh_executable: /bin/false\n"
+    )
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            *("-i", folder / "hosts.yml", "-e", f"telemetry_reports_dir={folder / 'reports'}"),
+            *("-e", json.dumps(variables), playbook),
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(root / ".build/collections"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
+            "ANSIBLE_CALLBACKS_ENABLED": "counting",
+            "ANSIBLE_HOME": str(folder / "home"),
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("playbook", ["audit", "plan"])
+def test_where_all_is_well_there_are_five_tasks(tmp_path: Path, playbook: str) -> None:
+    """Each takes a process of Ansible's: the inventory, the waivers, the sweep, who is left, the report or the plan."""
+    done = played(tmp_path, f"cbops.telemetry.{playbook}", telemetry_fail_on=[])
+    assert "tasks: 5" in done.stdout, done.stdout + done.stderr
+
+
+#: The second report of a run finds nothing to hold a host to; the first did.
+LIFTED = """
+- ansible.builtin.import_playbook: cbops.telemetry.audit
+  vars: {telemetry_fail_on: FIRST, __telemetry_hold_later: true}
+- ansible.builtin.import_playbook: cbops.telemetry.report
+  vars: {telemetry_fail_on: SECOND, __telemetry_hold_later: true}
+- ansible.builtin.import_playbook: cbops.telemetry.hold
+"""
+
+
+@pytest.mark.parametrize(("first", "second", "status"), [("[unknown]", "[]", 0), ("[]", "[unknown]", 2)])
+def test_the_last_report_of_a_run_says_who_is_held(tmp_path: Path, first: str, second: str, status: int) -> None:
+    playbook = tmp_path / "lifted.yml"
+    playbook.write_text(LIFTED.replace("FIRST", first).replace("SECOND", second))
+    done = played(tmp_path, str(playbook))
+    assert done.returncode == status, done.stdout + done.stderr
+    assert ("Hold this host to its policy" in done.stdout) == bool(status)
 
 
 @pytest.mark.parametrize(

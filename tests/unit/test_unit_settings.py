@@ -551,6 +551,9 @@ def test_what_is_started_before_may_write_a_file_of_options(host: Host, word: st
     assert host.verdict() == "disabled"
     host.write(f"{ETC}/jenkins.service", f"{start}ExecStartPre=/bin/sh -c 'echo -Da > /etc/options'\n")
     assert "may write /etc/options" in (host.only()[1].reason or "")
+    host.write("/run/options", f"{FLAG}\n")
+    host.write(f"{ETC}/jenkins.service", start.replace("/etc/options", "/run/options"))
+    assert "the JVM reads /run/options, which is made anew before it starts" in (host.only()[1].reason or "")
 
 
 @pytest.mark.parametrize(

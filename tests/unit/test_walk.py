@@ -5,6 +5,7 @@ Most rows came from mutants of the walk that no other test saw (docs/mutation.md
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -234,6 +235,64 @@ def test_what_is_written_before_it_is_started_or_read_is_not_known(
     host.script(f"#!/bin/bash\n{line.replace('%F', name)}\n{start} -jar /opt/jenkins.war\n")
     assert host.verdict() == verdict, host.only()[1].reason
     assert verdict == "disabled" or "which may be written before" in (host.only()[1].reason or "")
+
+
+#: Files that hold the flag, and links to them, in a folder that nobody writes if not the script.
+PLACES = ["/opt/ci/real", "/run/ci/options", "/tmp/ci/options", "/var/run/ci/options"]
+
+
+def lay_out(host: Host) -> None:
+    for place in PLACES:
+        host.write(place, f"{FLAG}\n")
+    host.write("/opt/ci/setenv", f"O={FLAG}\n")
+    host.write("/opt/ci/outer", "-XX:VMOptionsFile=/opt/ci/real\n")
+    host.write("/opt/ci/run", f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n", 0o755)
+    links = {"linked": "ci", "ci/passing": "/run/ci/options"}
+    links.update({f"ci/{name}-link": name for name in ("real", "setenv", "run")})
+    for link, target in links.items():
+        (host.root / "opt" / link).symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"exec java @{place} %W" for place in [*PLACES[1:], "/opt/ci/passing"]),
+        *(f"exec java -XX:VMOptionsFile={place} %W" for place in PLACES[1:]),
+        "export JDK_JAVA_OPTIONS=@/run/ci/options\nexec java %W",
+        "echo >/opt/ci/real\nexec java @/opt/ci/outer %W",
+        "echo >/opt/ci/real\nexport JDK_JAVA_OPTIONS='\"@/opt/ci/real\"'\nexec java %W",
+        "echo >/opt/ci/real\nexec java @/opt/ci/real-link %W",
+        "echo >/opt/ci/real-link\nexec java @/opt/ci/real %W",
+        "echo >/opt/ci/real\nexec java $(cat /opt/ci/real-link) %W",
+        "echo >/opt/ci/setenv\n. /opt/ci/setenv-link\nexec java $O %W",
+        "echo >/opt/ci/run\nexec /opt/linked/run",
+        "echo >/opt/linked/run\nexec /opt/ci/run",
+        "echo >/opt/linked/run\nexec sh /opt/ci/run-link",
+        "echo >/opt/ci//run\nexec /opt/ci/run",
+    ],
+)
+def test_what_a_file_holds_may_be_another_text_when_it_is_read(host: Host, text: str) -> None:
+    lay_out(host)
+    host.script("#!/bin/bash\n" + text.replace("%W", "-jar /opt/jenkins.war") + "\n")
+    assert host.verdict() == "unresolvable"
+    assert re.search("may be written before|made anew before it starts", host.only()[1].reason or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("exec bash -c 'shift; exec java \"$@\"' -- %F %W", "enabled"),
+        ("exec bash -c 'shift; exec java \"$@\"' -- x %F %W", "disabled"),
+        ("exec bash -c 'exec java -jar \"$3\"' -- %F %W", "enabled"),
+        ("exec bash -c 'exec java %F \"$@\"' -- %W", "disabled"),
+        ("exec bash -c 'exec java \"$@\"' -- %F %W", "disabled"),
+        ("exec bash -c 'exec \"$@\"' -- java %F %W", "disabled"),
+        ("exec bash -c 'shift; exec java \"$@\"' java %F %W", "enabled"),
+    ],
+)
+def test_words_behind_the_text_of_a_shell_are_arguments_of_that(host: Host, text: str, verdict: str) -> None:
+    host.script("#!/bin/bash\n" + text.replace("%W", "-jar /opt/jenkins.war").replace("%F", FLAG) + "\n")
+    assert host.verdict() == verdict, host.only()[1].reason
 
 
 @pytest.mark.parametrize(

@@ -408,7 +408,7 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                 + result.sourced
                 + result.followed
                 + result.texts
-                + [path for found in result.paths for launch in found for path in launch.option_files],
+                + [path for found in result.paths for launch in found for path in launch.option_files(files)],
                 files,
             )
             if written:

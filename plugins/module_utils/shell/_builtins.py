@@ -130,7 +130,7 @@ class Builtins(Output):
             return None
         if PASSING.match(path):
             raise self.unresolvable("it sources %s, which is made anew before it starts" % path, node.text, node.start)
-        if path in self.oracle.touched:
+        if self.is_among(path, self.oracle.touched):
             raise self.unresolvable("it sources %s, which may be written before" % path, node.text, node.start)
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("files source each other too deeply", node.text, node.start)

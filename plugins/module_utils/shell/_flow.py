@@ -150,8 +150,7 @@ class Flow(Words):
         value = self.single(target)
         place = None if value.unknown(True) else self.absolute(value.text)
         if place is not None:
-            self.oracle.touched.add(place)
-            self.oracle.written.add(place)
+            self.writes(place, True)
 
     def ends(self, node: Command) -> None:
         """The script ends with this command: remember why."""

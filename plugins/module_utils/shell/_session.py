@@ -7,13 +7,13 @@ Private to this collection. Python 3.6+, standard library only.
 """
 
 import posixpath
-import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
-from ..java._jvm import MAINS, command_line
+from ..java._jvm import ENVIRONMENT, MAINS, command_line, expand_all, split_environment
 from ..java._tomcat import BOOTSTRAP, base_of, starts
 from ..text._characters import EMPTY, Value
+from ..text._value import Unresolvable
 from ._nodes import Command
 from ._state import State, copied
 
@@ -22,9 +22,6 @@ LIMIT_MARKING = 250000  # work after which ways are marked no more
 
 #: What tells an agent where its controller is.
 _OF_AGENTS = frozenset(["-jnlpUrl", "-secret", "-direct", "-tunnel", "-webSocket"])
-
-
-_OPTION_FILE = re.compile(r"(?:^|\s)(?:@|-XX:VMOptionsFile=)(\S+)")
 
 
 class Launch:
@@ -87,11 +84,27 @@ class Launch:
             return path
         return posixpath.normpath(self.folder + "/" + path)
 
-    @property
-    def option_files(self) -> List[str]:
-        """The files of options that its words and its environment name."""
-        texts = [value.text for value in [*self.words, *self.environment.values()]]
-        return [self.absolute(path) for path in _OPTION_FILE.findall("\n".join(texts))]
+    def option_files(self, files: HostFiles) -> List[str]:
+        """The files of options that its words and its environment name, and those that such a file names."""
+        words = [word.text for word in self.words]
+        for name in ENVIRONMENT:
+            words += split_environment(self.environment.get(name, EMPTY).text)
+        found: List[str] = []
+
+        def read(path: str) -> str:
+            found.append(self.absolute(path))
+            try:
+                return files.read(found[-1])
+            except (OSError, ValueError):
+                return ""
+
+        for word in words:
+            if word.startswith(("@", "-XX:VMOptionsFile=")):
+                try:
+                    expand_all([word], read, True)
+                except Unresolvable:
+                    pass  # where they are read for what they hold, that is said
+        return found
 
     @property
     def class_path(self) -> List[str]:

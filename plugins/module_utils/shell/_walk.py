@@ -11,7 +11,7 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 import re
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from ..host._files import HostFiles
+from ..host._files import PASSING, HostFiles
 from ..java._jvm import ENVIRONMENT, MAINS, PHONE_HOME, PROPERTY, is_java
 from ..java._tomcat import BOOTSTRAP
 from ..text._characters import EMPTY, Value
@@ -480,9 +480,8 @@ class Shell(Builtins):
         if base in _COPIES or base == "mv":
             named += [texts[-1].rstrip("/") + "/" + text.rsplit("/", 1)[-1] for text in texts[1:-1]]
         places = [self.absolute(text) for text in named if "/" in text or base in _WRITES]
-        self.oracle.touched.update(filter(None, places))
-        if base in _WRITES:
-            self.oracle.written.update(filter(None, places))
+        for place in filter(None, places):
+            self.writes(place, base in _WRITES)
 
     def _opens(self, node: Command) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
@@ -665,7 +664,7 @@ class Shell(Builtins):
             self.spend(0, len(content), node.text, node.start)
             if not reaches_jvm(self.files, inner[0] if inner else content, path, self.state.folder):
                 return
-            if not self.oracle.written.isdisjoint((started, path, self.files.origin(path))):
+            if any(self.is_among(one, self.oracle.written) for one in (started, path, self.files.origin(path))):
                 raise self.unresolvable("it starts %s, which may be written before" % started, node.text, node.start)
             if by_path and self.files.test("f", started) and self.files.test("x", started) is False:
                 raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
@@ -814,10 +813,10 @@ class Shell(Builtins):
         start, java = _began(fields, texts, texts.index(mark))
         if start is None:
             return False
-        if start > 1 and re.match(r"-[a-z]*c\Z", texts[start - 2]):
-            shells = [text.rsplit("/", 1)[-1] for text in texts[: start - 2]]
-            if not (_SHELLS | _CHANGES_USER).isdisjoint(shells):
-                return False  # it is the shell's whole text, and what follows are arguments of that
+        given = next((at for at in range(start - 1) if re.match(r"-[a-z]*c\Z|--(?:session-)?command\b", texts[at])), 0)
+        shells = [text.rsplit("/", 1)[-1] for text in texts[:given]]
+        if not (_SHELLS | _CHANGES_USER).isdisjoint(shells):
+            return False  # it is the shell's whole text, and what follows are arguments of that
         environment = self._handed_on(fields[:start])
         kept = {
             name: value
@@ -833,10 +832,15 @@ class Shell(Builtins):
             return True
         closed = self._is_closed(texts[:start], self.fresh)
         launch = Launch(fields[start:], kept, closed, java, self._folder_of(texts[: start - 1]))
-        if self.oracle.touched and not self.oracle.touched.isdisjoint(launch.option_files):
-            raise self.unresolvable(
-                "the JVM reads a file of options which may be written before", node.text, node.start
-            )
+        for path in launch.option_files(self.files):
+            if any(map(PASSING.match, self._names(path))):
+                raise self.unresolvable(
+                    "the JVM reads %s, which is made anew before it starts" % path, node.text, node.start
+                )
+            if self.is_among(path, self.oracle.touched):
+                raise self.unresolvable(
+                    "the JVM reads a file of options which may be written before", node.text, node.start
+                )
         self.session.found.append(launch)
         return True
 

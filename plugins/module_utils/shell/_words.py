@@ -165,6 +165,24 @@ class Words:
         except OSError:
             return place
 
+    def _names(self, place: str) -> List[str]:
+        """A place by its own name, and by that of what it is a link to."""
+        try:
+            return [place, self.files.canonical(place)]
+        except OSError:
+            return [place]
+
+    def writes(self, place: str, surely: bool) -> None:
+        """Remember a file that a command may write, or does: what is in it is not known from then on."""
+        names = self._names(place)
+        self.oracle.touched.update(names)
+        if surely:
+            self.oracle.written.update(names)
+
+    def is_among(self, place: str, places: Set[str]) -> bool:
+        """Whether a file is one of those that were remembered, by whichever name."""
+        return bool(places) and not places.isdisjoint(self._names(place))
+
     # -- work ---------------------------------------------------------------------------------
 
     def spend(self, pieces: int, characters: int = 0, text: Optional[Text] = None, position: int = 0) -> None:

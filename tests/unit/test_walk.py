@@ -208,6 +208,78 @@ def test_what_is_not_known_before_the_start(host: Host, text: str, verdict: str)
     assert host.verdict() == verdict
 
 
+PRINTED = "java -jar /opt/jenkins.war"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            f"echo '{PRINTED}' | {shell}"
+            for shell in (
+                "sh 2>&1 | logger -t cm",
+                "nice sh",
+                "setsid sh",
+                "exec bash -s",
+                "systemd-run --pipe sh",
+                "{ sh; }",
+                "$SHELL",
+                "r",
+                "cat | sh",
+                "tee >(sh)",
+                "cat > >(sh)",
+            )
+        ),
+        f'sh -c "echo {PRINTED}" | sh',
+        f"{{ echo '{PRINTED}' | cat; }} | sh",
+        f"f() {{ a | b; echo '{PRINTED}'; }}; f | sh",
+        "echo '-jar /opt/jenkins.war' | xargs java",
+        f"printf '{PRINTED}' | while read c; do $c; done",
+        f"cat() {{ sh; }}; echo '{PRINTED}' | cat",
+        f"echo '{PRINTED}' > >(sh)",
+        f"exec > >(sh); echo '{PRINTED}'",
+        f"coproc sh; echo '{PRINTED}' >&${{COPROC[1]}}",
+        f"sudo -u log_svc {PRINTED}",
+        f"su log_svc -c '{PRINTED}'",
+        f"env PAGER=/bin/true {PRINTED}",
+        f"/opt/bin/log_run {PRINTED}",
+        f"/opt/bin/echo {PRINTED}",
+        f"log_in {PRINTED}",
+        f"timeout -s kill 9 {PRINTED}",
+        f'"${{UNSET-$(coin)}}"echo {PRINTED}',
+    ],
+)
+def test_what_starts_a_jvm_without_the_flag(host: Host, line: str) -> None:
+    start = f"exec java {FLAG} -jar /opt/jenkins.war"
+    host.script(f"#!/bin/bash\nr() {{ bash; }}\nif coin; then {line}; exit; fi\n{start}\n")
+    assert host.verdict() != "disabled"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%s",
+        "%s | tee -a /var/log/ci | logger",
+        "%s 2>&1 | /usr/bin/logger -t ci",
+        "{ %s; } | { cat; }",
+        "%s > >(logger -t ci)",
+        "%s >&2",
+        "a | sh; %s",
+    ],
+)
+@pytest.mark.parametrize("name", ["echo", "/bin/echo", "nohup echo", "printf %%s", "log_daemon_msg", "einfo", ":"])
+def test_what_is_printed_for_a_reader_starts_nothing(host: Host, line: str, name: str) -> None:
+    said = line % (name.replace("%%", "%") + f" 'now {PRINTED}'")
+    host.script(f"#!/bin/bash\n{said}\nexec java {FLAG} -jar /opt/jenkins.war\n")
+    assert host.verdict() == "disabled", host.only()[1].reason
+
+
+def test_what_looks_for_a_jvm_starts_none_whatever_its_output_is_given_to(host: Host) -> None:
+    look = f"ps -ef | grep '{PRINTED}' | grep -v grep | awk '{{print $2}}' | xargs kill"
+    host.script(f"#!/bin/bash\n{look}\nexec java {FLAG} -jar /opt/jenkins.war\n")
+    assert host.verdict() == "disabled", host.only()[1].reason
+
+
 @pytest.mark.parametrize(
     ("line", "verdict"),
     [

@@ -562,6 +562,8 @@ class Builtins(Output):
             if value is None or not NAME.match(fields[2].text):
                 return self._opaque(node, fields, declared)
             self.assign(fields[2].text, value)
+        elif self.to_shell:
+            return self._external(node, "printf", fields)
         return None
 
     def _getopts(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:

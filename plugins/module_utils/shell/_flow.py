@@ -28,7 +28,9 @@ from ._nodes import (
     Function,
     Group,
     If,
+    Parameter,
     Pipeline,
+    ProcessSubstitution,
     Select,
     Simple,
     Subshell,
@@ -96,8 +98,10 @@ _NO_OPTION = frozenset(
 )
 #: Stands among names that are assigned for the folder in which the shell is.
 _FOLDER = "cd"
-#: What takes commands, or the words of one, from its input.
-_READS_COMMANDS = re.compile(r"(?:.*/)?(?:(?:ba|da|a|k|z)?sh|sudo|su|runuser|at|batch|xargs|ssh|parallel|env|nohup)\Z")
+#: What starts nothing of what it reads from its input; whatever is none of these may.
+_ONLY_READS = frozenset(
+    ["cat", "cut", "egrep", "fgrep", "grep", "head", "logger", "sort", "tail", "tee", "tr", "true", "uniq", "wc"]
+)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
 _FAILS = frozenset([Simple, Pipeline, Subshell, Condition, Arithmetic])
@@ -137,13 +141,40 @@ class Flow(Words):
         for redirection in node.redirections:
             if redirection.opens and redirection.operator != "<":
                 self._touch(redirection.target)
-        if node.input is None:
-            return _RUN[type(node)](self, node)
-        kept, self.input = self.input, self._open(node)
+        kept, to_shell = self.input, self.to_shell
+        if node.input is not None:
+            self.input = self._open(node)
+        self.to_shell = to_shell or any(self._gives_to_shell(one.target) for one in node.redirections if one.is_output)
         try:
             return _RUN[type(node)](self, node)
         finally:
             self.input = kept
+            if not (isinstance(node, Simple) and node.name == "exec"):  # with that it stays as it is
+                self.to_shell = to_shell
+
+    def _gives_to_shell(self, target: Word) -> bool:
+        """Whether what is printed to a target may be started: ``>(sh)``, the descriptor of a coprocess."""
+        return any(
+            not (part.source or self._only_reads(part.body))
+            if isinstance(part, ProcessSubstitution)
+            else isinstance(part, Parameter) and bool(part.index)
+            for part in target.parts
+        )
+
+    def _only_reads(self, node: Command) -> bool:
+        """Whether a command starts nothing of what is printed into it."""
+        self.spend(1, 0, node.text, node.start)
+        if isinstance(node, (Block, Pipeline, Enclosed)):
+            return all(self._only_reads(one) for one in inside(node))
+        if not isinstance(node, Simple):
+            return False
+        name = node.name or ""
+        return (
+            name.rsplit("/", 1)[-1] in _ONLY_READS
+            and name not in self.state.functions
+            and not any(isinstance(part, ProcessSubstitution) for word in node.words for part in word.parts)
+            and not any(self._gives_to_shell(one.target) for one in node.redirections)
+        )
 
     def _touch(self, target: Word) -> None:
         """Remember a file that a command may write: what is in it is not known from then on."""
@@ -267,12 +298,12 @@ class Flow(Words):
         else:
             status = None
             kept, self.input = self.input, None
-            last = node.commands[-1]
-            to_shell = isinstance(last, Simple) and _READS_COMMANDS.match(last.name or "") is not None
-            for item in node.commands:
-                self.to_shell = to_shell and item is not last
+            outer = self.to_shell
+            starts = [index for index, item in enumerate(node.commands) if not self._only_reads(item)]
+            for index, item in enumerate(node.commands):
+                self.to_shell = outer or (bool(starts) and index < starts[-1])
                 status = self._apart(item)
-            self.input, self.to_shell = kept, False
+            self.input, self.to_shell = kept, outer
         return (not status) if node.negated and status is not None else status
 
     def _apart(self, node: Command) -> Optional[bool]:

@@ -144,9 +144,11 @@ _LOOKS = frozenset(
 _COPIES = frozenset(["cp", "install", "ln"])
 _WRITES = _COPIES | {"curl", "dd", "mv", "patch", "perl", "rsync", "sed", "tee", "wget"}
 _OUTPUT = re.compile(r"(?:of=|--?out[a-z-]*=|-[oO])(?=[^=]*/)")
-#: What starts nothing, whatever words it is given: it prints them, or looks for them.
-_STARTS_NOTHING = re.compile(
-    r"(?::|true|false|echo|printf|logger|log_[a-z_]+|e(?:begin|info|end|warn)|p(?:grep|kill)|[efz]?grep|kill(?:all)?|expr)\Z"
+#: What starts nothing, whatever words it is given: it looks for them, or prints them. Others must not have the name.
+_LOOKS_FOR = re.compile(r"(?:(?:/usr)?/bin/)?(?:true|false|p(?:grep|kill)|[efz]?grep|kill(?:all)?)\Z|:\Z")
+_PRINTS = re.compile(
+    r"(?:(?:/usr)?/bin/)?(?:echo|printf|logger|expr)\Z|e(?:begin|info|end|warn)\Z"
+    r"|log_(?:(?:success|failure|warning|daemon|action|progress|end|begin)_[a-z_]+|use_[a-z_]+)\Z"
 )
 #: Programs that start what they name in the same folder, and those that start it in another one.
 _STAYS = frozenset(
@@ -452,7 +454,11 @@ class Shell(Builtins):
             raise self.unresolvable(
                 "'%s' shows what it starts other files than the host's" % other, node.text, node.start
             )
-        silent = not self.to_shell and _STARTS_NOTHING.match(_first(texts)) is not None
+        first = fields[len(texts) > 1 and base == "nohup"]
+        prints = first.unknown(True) is None and _PRINTS.match(first.text) is not None
+        silent = (prints and not self.to_shell) or (
+            first.unknown(True) is None and _LOOKS_FOR.match(first.text) is not None
+        )
         if not silent and self._record(node, fields):
             return None
         for index, text in enumerate(() if silent else texts):
@@ -467,6 +473,8 @@ class Shell(Builtins):
                     field, self.dialect, [], self.exported(), self.closed, node, "", (), self._folder_of(texts[:1])
                 )
                 return None
+        if prints and not silent and re.search(r"-jar\b|\b%s\b" % re.escape(BOOTSTRAP), " ".join(texts)):
+            raise self.unresolvable("what '%s' prints may be started" % first.text, node.text, node.start)
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
@@ -619,6 +627,7 @@ class Shell(Builtins):
         )
         child.options("-", letters)
         child.fresh = fresh or self.fresh
+        child.to_shell = self.to_shell
         child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
 
@@ -683,6 +692,7 @@ class Shell(Builtins):
                 self._folder_of([one.text for one in before]),
             )
             child.fresh = self.fresh
+            child.to_shell = self.to_shell
             origin = self.files.origin(path)
             child.state.called[origin] = child.zero
             words = list(_interpreter(content)) if shell is None else texts[shell:index]
@@ -896,14 +906,6 @@ class Shell(Builtins):
         programs = [name for name in names if name in _STAYS or name in _SHELLS]
         logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
         return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.state.folder
-
-
-def _first(texts: Sequence[str]) -> str:
-    """The name of the program that is started, behind those that start it in the same folder and their options."""
-    names = [text.rsplit("/", 1)[-1] for text in texts]
-    while len(names) > 1 and (names[0] in _STAYS or names[0][:1] == "-"):
-        names = names[1:]
-    return names[0]
 
 
 def _interpreter(content: str) -> Tuple[str, str]:

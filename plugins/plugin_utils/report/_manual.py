@@ -319,7 +319,8 @@ ENTRIES: tuple[Entry, ...] = (
         "shell-construct",
         r"alias|changes (variables|what an|how the)|IFS is changed|';;&'|a pattern with|'trap'|'shift'"
         r"|number of loops|a variable that is local|joins its words|wants a password"
-        r"|what that reads is not followed|it was not followed to one|a property of the environment",
+        r"|what that reads is not followed|it was not followed to one|a property of the environment"
+        r"|prints may be started",
     ),
     Entry(
         "shell-syntax",

@@ -658,7 +658,10 @@ class Preparation:
             connection.set_option("host", address)
             connection.host = address
             executable = connection.get_option("ssh_executable")
-            words = [os.fsdecode(word) for word in connection._build_command(executable, "ssh")]
+            made = connection._build_command(executable, "ssh")
+            if hasattr(connection, "_sshpass_cmd") and not connection.sshpass_pipe:  # newer cores do where they start it
+                made = [*(connection._sshpass_cmd() or ()), *made]
+            words = [os.fsdecode(word) for word in made]
             # Of this attempt alone: while its way is found another host makes use of the same plugin.
             given = _sweep.Line(words, **_password_of(connection))
             at = words.index(executable) + 1

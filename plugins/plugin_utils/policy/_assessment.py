@@ -367,7 +367,7 @@ def _check_shapes(variables: Mapping[str, Any]) -> None:
         raise PolicyError("telemetry_installations must be a list of names")
     _check_probe(variables)
     endpoint = variables.get("telemetry_endpoint") or {}
-    if not isinstance(endpoint, Mapping) or not {*endpoint} <= {"host", "port"}:
+    if not isinstance(endpoint, Mapping) or (endpoint and not {*endpoint} & {"host", "port"}):
         raise PolicyError(f"telemetry_endpoint is {endpoint!r}; it has a host and a port")
     templates = variables.get("telemetry_launch_templates") or []
     if isinstance(templates, str) or not isinstance(templates, Sequence):

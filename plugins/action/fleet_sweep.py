@@ -659,7 +659,8 @@ class Preparation:
             connection.host = address
             executable = connection.get_option("ssh_executable")
             made = connection._build_command(executable, "ssh")
-            if hasattr(connection, "_sshpass_cmd") and not connection.sshpass_pipe:  # newer cores do where they start it
+            if hasattr(connection, "_sshpass_cmd") and not connection.sshpass_pipe:
+                # Newer cores do so where they start it.
                 made = [*(connection._sshpass_cmd() or ()), *made]
             words = [os.fsdecode(word) for word in made]
             # Of this attempt alone: while its way is found another host makes use of the same plugin.

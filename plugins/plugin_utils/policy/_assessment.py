@@ -344,7 +344,7 @@ def _check_types(variables: Mapping[str, Any]) -> None:
     for name, (low, high, words) in SECONDS.items():
         value = variables.get(name)
         try:
-            good = value is None or (not isinstance(value, bool) and low <= float(value) <= high)
+            good = value in (None, "") or (not isinstance(value, bool) and low <= float(value) <= high)
         except (TypeError, ValueError, OverflowError):
             good = False
         if not good:

@@ -17,13 +17,14 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cu
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._beforehand import (
+    OF_LEDGERS,
     REPORTING,
     not_as_it_must_be,
     not_writable,
     values_of,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import among_facts
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._fleet import Fleet, template_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._fleet import OF_THE_FLEET, Fleet, template_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder, today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, waiver_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import encrypted_files, undecryptable
@@ -33,19 +34,31 @@ _PASSWORD = (
     "in ansible.cfg"
 )
 NAMES = ("telemetry_waiver", "telemetry_waiver_max_days")
+#: What must be one value for the fleet where no evidence is filed, by what is written.
+TAKEN: dict[str, tuple[str, ...]] = {
+    "report": tuple(name for name in OF_THE_FLEET if name != "telemetry_signing_key"),
+    "ledger": ("telemetry_max_age", "telemetry_min_coverage", "telemetry_reports_dir"),
+}
 
 
 class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_waivers)."""
 
-    ARGUMENTS = {"hosts": HOSTS, "fleet": {"type": "bool", "default": True}, "reports_dir": REPORTS_DIR}
+    ARGUMENTS = {
+        "hosts": HOSTS,
+        "fleet": {"type": "bool", "default": True},
+        "files": {"type": "str", "choices": ["evidence", *TAKEN], "default": "evidence"},
+        "reports_dir": REPORTS_DIR,
+    }
 
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Look at the variables of each host, in one task for all of them."""
         mine, hostvars = variables, variables["hostvars"]
         waived, wrong, locked, elsewhere = [], [], [], []
-        scope = hostvars.raw_get("localhost").get("telemetry_hosts")
-        fleet = Fleet()
+        # As the playbooks say whom a play looks at: by its own variables (of whoever imports it), else localhost's.
+        of_all = (self._task._parent._play.get_vars(), hostvars.raw_get("localhost"))
+        is_said = any("telemetry_hosts" in values for values in of_all)
+        fleet = Fleet(TAKEN.get(arguments["files"], tuple(OF_THE_FLEET)))
         for host in arguments["hosts"]:
             try:
                 variables = hostvars.raw_get(host)
@@ -58,7 +71,8 @@ class ActionModule(LocalAction):
                     "msg": f"no host was touched: the variables of {host} cannot be read: {cut(str(error), 200)} "
                     f"Encrypted are {named(files)}. {_PASSWORD}",
                 }
-            if variables.get("telemetry_hosts", scope) != scope and "telemetry_hosts" not in among_facts(variables)[1]:
+            other = not is_said and variables.get("telemetry_hosts", "all") != "all"
+            if other and "telemetry_hosts" not in among_facts(variables)[1]:
                 elsewhere.append(host)
             locked += [f"{host}: {name}" for name in undecryptable(variables)]
             if arguments["fleet"]:
@@ -75,8 +89,8 @@ class ActionModule(LocalAction):
             return {
                 "failed": True,
                 "msg": "no host was touched: telemetry_hosts has no effect where it is set for "
-                f"{visible(named(elsewhere))}: it says for the whole fleet which hosts are looked at; set it in "
-                "group_vars/all, or with -e",
+                f"{visible(named(elsewhere))}: nothing says it for the whole fleet, so all hosts would be looked at; "
+                "set it in group_vars/all, or with -e",
             }
         # What fails shows all of its result: no list of those on which nothing is wrong.
         if locked:
@@ -92,18 +106,20 @@ class ActionModule(LocalAction):
             }
         problem = fleet.problem("no host was touched: ")
         if problem is None and arguments["fleet"]:
-            problem = self._unreportable(mine, arguments["reports_dir"])
+            problem = self._unreportable(mine, arguments["reports_dir"], arguments["files"])
         if problem:
             return {"failed": True, "msg": problem}
         return {"changed": False, "waived": waived}
 
-    def _unreportable(self, variables: dict[str, Any], reports_dir: str | None) -> str | None:
-        """Why no report could be made, or filed, in the end; None where it can be."""
+    def _unreportable(self, variables: dict[str, Any], reports_dir: str | None, files: str) -> str | None:
+        """Why no report (ledger) could be made, or filed, in the end; None where it can be."""
         from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._formats import FORMATS
 
+        is_ledger = files == "ledger"
         by_facts = among_facts(variables)[1]  # which are no policy: who reports refuses them
         try:
-            values = values_of([name for name in REPORTING if name not in by_facts], variables, self._templar.template)
+            names = [name for name in (OF_LEDGERS if is_ledger else REPORTING) if name not in by_facts]
+            values = values_of(names, variables, self._templar.template)
             wrong = not_as_it_must_be(values, FORMATS)
             self.slice(values_of(["telemetry_slice"], variables, self._templar.template).get("telemetry_slice"))
         except AnsibleActionFail as error:
@@ -111,16 +127,20 @@ class ActionModule(LocalAction):
         except ValueError as error:
             wrong = cut(visible(str(error)), 400)
         if wrong:
-            return f"no host was touched, because no report could be made: {wrong}"
+            what = "no ledger could be made" if is_ledger else "no report could be made"
+            return f"no host was touched, because {what}: {wrong}"
+        folder = reports_folder(reports_dir)
         # Who files refuses a folder that facts name.
-        where = None if "telemetry_reports_dir" in by_facts else not_writable(reports_folder(reports_dir))
+        where = None if "telemetry_reports_dir" in by_facts else not_writable(folder, files == "evidence")
         if where:
-            return f"no host was touched, because the evidence cannot be written: {where}"
-        if key := values.get("telemetry_signing_key"):
+            return f"no host was touched, because the {files} cannot be written: {where}"
+        is_signed = files == "evidence" or "intoto" in str(values.get("telemetry_report_formats"))  # a text, or a list
+        if is_signed and (key := values.get("telemetry_signing_key")):
             from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import SignatureError, sign
 
             try:
                 sign(b"", key)
             except SignatureError as error:
-                return f"no host was touched, because the manifest could not be signed: {visible(str(error))}"
+                what = "manifest" if files == "evidence" else "attestation"
+                return f"no host was touched, because the {what} could not be signed: {visible(str(error))}"
         return None

@@ -11,13 +11,14 @@ version_added: 0.1.0
 description:
   - Reads C(telemetry_waiver) and C(telemetry_waiver_max_days) of every host that is named, and fails where a waiver is
     malformed or reaches too far.
-  - Fails, too, with O(fleet), where C(telemetry_max_age), C(telemetry_fail_on), C(telemetry_min_coverage) or
-    C(telemetry_newer_than) does not mean the same for all of them, or cannot be resolved, because a report takes it of
-    the first host and judges all of them by it.
+  - Fails, too, with O(fleet), where C(telemetry_max_age), C(telemetry_fail_on), C(telemetry_min_coverage),
+    C(telemetry_newer_than), C(telemetry_reports_dir) or C(telemetry_signing_key) does not mean the same for all of
+    them, or cannot be resolved, because a report takes it of the first host and judges all of them by it.
   - Fails, too, with O(fleet), where no report could be made in the end, because a variable is not as it must be, such
     as C(telemetry_report_formats), nothing can be written to the reports folder, or C(telemetry_signing_key) cannot
-    sign.
-  - Fails, too, where a host has a C(telemetry_hosts) of its own, which has no effect.
+    sign. For that it writes a nameless file in the folder, in those of its folders that are there, or in the nearest
+    one above that is, and signs nothing with the key. It leaves nothing, also in check mode.
+  - Fails, too, where hosts have a C(telemetry_hosts) and nothing says it for the whole fleet, because it has no effect.
   - Runs on the control node and never connects to a host. Use it with C(run_once) in a play with
     C(any_errors_fatal), so that it ends the run.
 author:
@@ -34,6 +35,14 @@ options:
         by it.
     type: bool
     default: true
+  files:
+    description:
+      - What is written in the end. Where that is not V(evidence), with its manifest, less is looked at, with O(fleet).
+      - V(report) needs a key for the format C(intoto) alone, and V(ledger) goes by no more than C(telemetry_max_age),
+        C(telemetry_min_coverage), C(telemetry_operations_centers) and C(telemetry_slice).
+    type: str
+    choices: [evidence, report, ledger]
+    default: evidence
 seealso:
   - module: cbops.telemetry.telemetry_assess
 """

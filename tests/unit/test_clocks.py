@@ -349,7 +349,26 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
         ({"telemetry_desired": "disabled", "telemetry_endpoint": "h:1"}, "telemetry_endpoint is 'h:1'; it has a host"),
         ({"telemetry_desired": "disabled", "telemetry_endpoint": {"hots": "h"}}, "it has a host and a port"),
         ({"telemetry_desired": "disabled", "telemetry_launch_templates": "a"}, "must be a list of templates"),
-        ({"telemetry_desired": "disabled", "telemetry_launch_templates": ["a"]}, "'a' has no src, or no absolute path"),
+        (
+            {"telemetry_desired": "disabled", "telemetry_launch_templates": ["a"]},
+            "number 1 has no src, or no absolute p",
+        ),
+        (
+            {
+                "telemetry_desired": "disabled",
+                "telemetry_launch_templates": [{"src": "a", "dest": "/b"}, {"src": "", "vars": {"pw": "S3CR3T"}}],
+            },
+            r"number 2 has no src, or no absolute path as its dest \(it has \['src', 'vars'\]\)$",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_restart_allow": ["x" * 9999]},
+            "telemetry_restart_allow is [^;]{90,100}; it is a list",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_endpoint": {"x" * 9999: 1}},
+            "telemetry_endpoint is [^;]{90,100}; it has a host",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_url": True}, "telemetry_url must be text$"),
         (
             {"telemetry_desired": "disabled", "telemetry_launch_templates": [{"src": "a", "dest": "b"}]},
             "has no src, or",

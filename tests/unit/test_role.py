@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -10,11 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import ansible.template
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VARIABLES, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import probe_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import TEXTS, VARIABLES, policy_of
 
 CHECKOUT = Path(__file__).parent.parent.parent
 ROLES = ("telemetry", "gitops_pull")
@@ -284,3 +288,30 @@ def test_the_readme_of_gitops_pull_has_what_is_needed() -> None:
     example = yaml.safe_load((role / "README.md").read_text().split("```yaml\n")[1].split("```")[0])
     assert needed
     assert set(needed) == set(example[0]["roles"][0]["vars"])
+
+
+def test_a_text_that_is_false_is_none() -> None:
+    """And nowhere the word False."""
+    variables: dict[str, Any] = {**load("roles/telemetry/defaults/main.yml"), **dict.fromkeys(TEXTS, False)}
+    policy_of({"telemetry_desired": "disabled", **dict.fromkeys(TEXTS, False)}, datetime.date(2026, 1, 1))
+    (restart,) = (
+        task["cbops.telemetry.telemetry_restart"]
+        for task in load("roles/telemetry/tasks/restart.yml")[1]["block"]
+        if "cbops.telemetry.telemetry_restart" in task
+    )
+    held = load("roles/telemetry/tasks/enforce.yml")[1]["block"][0]["when"]
+
+    trusted = getattr(ansible.template, "trust_as_template", str)  # before ansible-core 2.19 all are
+
+    def seen(text: str) -> Any:
+        return ansible.template.Templar(loader=DataLoader(), variables={**variables, "omit": "OMITTED"}).template(
+            trusted(text)
+        )
+
+    assert {name: seen(restart[name]) for name in ("url", "user", "token", "ca_file", "group")} == {
+        **dict.fromkeys(("url", "user", "token", "ca_file"), "OMITTED"),
+        "group": "",
+    }
+    assert str(seen("{{ " + held + " }}")) == "False"
+    assert "public_authorities" not in probe_of(variables)
+    assert probe_of({"telemetry_probe_http": False}) == {"http": False}

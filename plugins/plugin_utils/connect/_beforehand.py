@@ -8,6 +8,7 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -20,7 +21,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cu
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import OPERATIONS_CENTERS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import templated
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import make_folder, why
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import UNFINISHED
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import make_folder, opened, why
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import GATES
 
 #: Variables that a report takes of its first host, with what they may be.
@@ -34,6 +36,10 @@ REPORTING: Mapping[str, Mapping[str, Any]] = {
     "telemetry_operations_centers": {**OPERATIONS_CENTERS, "no_log": False},
     "telemetry_signing_key": {"type": "str"},
 }
+#: Those of them that a ledger takes.
+OF_LEDGERS = ("telemetry_min_coverage", "telemetry_operations_centers")
+#: Where a run writes, below the reports folder.
+_FOLDERS = ("evidence", "baselines", "runs", "changes", "manifests")
 #: As much as is written to see that there is space.
 _BLOCK = 1 << 16
 
@@ -54,19 +60,39 @@ def values_of(names: Iterable[str], variables: Mapping[str, Any], template: Call
 def not_as_it_must_be(values: Mapping[str, Any], formats: Iterable[str]) -> str | None:
     """Why a report could not be made with these values; None where it could."""
     spec = {**REPORTING, "telemetry_report_formats": {"type": "list", "elements": "str", "choices": list(formats)}}
-    wrong = ArgumentSpecValidator({name: spec[name] for name in values}).validate(dict(values)).error_messages
+    checked = ArgumentSpecValidator({name: spec[name] for name in values}).validate(dict(values))
+    wrong = list(checked.error_messages)
+    centers = checked.validated_parameters.get("telemetry_operations_centers")
+    if centers and not wrong:
+        from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._addresses import of_centers
+
+        try:
+            of_centers(centers)
+        except ValueError as error:
+            wrong = [f"telemetry_operations_centers: {error}"]
     return cut(visible("; ".join(wrong)), 400) if wrong else None
 
 
-def not_writable(reports: Path) -> str | None:
-    """Why nothing could be filed in a reports folder; None where it can be. Leaves nothing there but the folder."""
-    folder = reports
+def not_writable(reports: Path, is_filed: bool = True) -> str | None:
+    """Why nothing could be written in a reports folder, or filed there; None where it can be. Leaves nothing."""
+    lock = reports / "runs/.lock"
+    path = reports
     try:
-        make_folder(reports)
-        for folder in (reports, *filter(Path.exists, (reports / name for name in ("evidence", "runs", "manifests")))):
-            make_folder(folder)
-            with tempfile.TemporaryFile(dir=folder) as stream:
-                stream.write(bytes(_BLOCK))
+        for path in (reports, *(filter(os.path.lexists, (reports / name for name in _FOLDERS if is_filed)))):
+            _try(path)
+        if is_filed and os.path.lexists(lock):
+            path = lock
+            os.close(opened(lock, os.O_RDWR))
     except OSError as error:
-        return visible(f"{folder}: {why(error)}")
+        return visible(f"{path}: {why(error)}")
     return None
+
+
+def _try(folder: Path) -> None:
+    """Write in a folder, or in the one in which it would be made. Raises OSError."""
+    if os.path.lexists(folder):
+        make_folder(folder)  # it may be a link, or no folder
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    with tempfile.TemporaryFile(prefix=".", suffix=UNFINISHED, dir=folder) as stream:
+        stream.write(bytes(_BLOCK))

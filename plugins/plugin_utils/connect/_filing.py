@@ -34,6 +34,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import artifacts, reports_folder, today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     FROM_FACTS,
+    TEXTS,
     UNRESOLVED,
     Assessment,
     Policy,
@@ -188,7 +189,11 @@ def probe_of(variables: Mapping[str, Any]) -> dict[str, Any]:
     endpoint = variables.get("telemetry_endpoint") or {}
     return {
         **{key: endpoint[key] for key in ("host", "port") if endpoint.get(key)},
-        **{key: variables[name] for key, name in _PROBE.items() if variables.get(name) not in (None, "")},
+        **{
+            key: value
+            for key, name in _PROBE.items()
+            if (value := variables.get(name)) not in (None, "") and not (value is False and name in TEXTS)
+        },
     }
 
 

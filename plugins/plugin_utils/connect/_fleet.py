@@ -27,6 +27,8 @@ OF_THE_FLEET: Mapping[str, Any] = {
     "telemetry_fail_on": list(FAIL_ON),
     "telemetry_min_coverage": None,
     "telemetry_newer_than": None,
+    "telemetry_reports_dir": None,
+    "telemetry_signing_key": None,
 }
 
 
@@ -88,6 +90,8 @@ def _meant(name: str, value: Any) -> Any:
             return "age", max_age_of(value)
         if name == "telemetry_min_coverage" and isinstance(value, str | int | float):
             return "number", float(value)
+    if name in ("telemetry_reports_dir", "telemetry_signing_key"):
+        return "path", str(value or "")
     if name == "telemetry_newer_than":
         return "time", "".join(str(value or "").split())
     if name == "telemetry_fail_on" and isinstance(value, str | list | tuple):

@@ -20,6 +20,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import check
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe._spec import CONFIGURED, DIRECT
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
@@ -350,7 +351,8 @@ def _check_types(variables: Mapping[str, Any]) -> None:
         if not good:
             raise PolicyError(f"{name} is {value!r}; it must be a number of seconds, {words}")
     for name in TEXTS:
-        if isinstance(variables.get(name), bool | Mapping | list | tuple):
+        value = variables.get(name)
+        if value is True or isinstance(value, Mapping | list | tuple):  # false is none
             raise PolicyError(f"{name} must be text")  # without the value, which may be a secret
     _check_shapes(variables)
 
@@ -362,19 +364,23 @@ def _check_shapes(variables: Mapping[str, Any]) -> None:
     allow = variables.get("telemetry_restart_allow") or []
     kinds = allow.split(",") if isinstance(allow, str) else allow
     if not isinstance(kinds, Sequence) or not {str(kind).strip() for kind in kinds} <= {*KINDS}:
-        raise PolicyError(f"telemetry_restart_allow is {allow!r}; it is a list, and may have {', '.join(KINDS)}")
+        raise PolicyError(f"telemetry_restart_allow is {_brief(allow)}; it is a list, and may have {', '.join(KINDS)}")
     if not _is_list_of_text(variables.get("telemetry_installations") or []):
         raise PolicyError("telemetry_installations must be a list of names")
     _check_probe(variables)
     endpoint = variables.get("telemetry_endpoint") or {}
     if not isinstance(endpoint, Mapping) or (endpoint and not {*endpoint} & {"host", "port"}):
-        raise PolicyError(f"telemetry_endpoint is {endpoint!r}; it has a host and a port")
+        raise PolicyError(f"telemetry_endpoint is {_brief(endpoint)}; it has a host and a port")
     templates = variables.get("telemetry_launch_templates") or []
     if isinstance(templates, str) or not isinstance(templates, Sequence):
         raise PolicyError("telemetry_launch_templates must be a list of templates, each with src and dest")
-    for one in templates:
+    for place, one in enumerate(templates, 1):
         if not isinstance(one, Mapping) or not one.get("src") or not str(one.get("dest")).startswith("/"):
-            raise PolicyError(f"telemetry_launch_templates: {one!r} has no src, or no absolute path as its dest")
+            # Without values, which may be secrets.
+            has = f" (it has {_brief([*one])})" if isinstance(one, Mapping) else ""
+            raise PolicyError(
+                f"telemetry_launch_templates: number {place} has no src, or no absolute path as its dest{has}"
+            )
 
 
 def _check_probe(variables: Mapping[str, Any]) -> None:
@@ -391,6 +397,11 @@ def _check_probe(variables: Mapping[str, Any]) -> None:
             check({option: value})
         except ValueError as error:
             raise PolicyError(f"{name}: {error}") from error
+
+
+def _brief(value: Any) -> str:
+    """As it is shown; a list of thousands would be the whole message."""
+    return cut(repr(value), 100)
 
 
 def _is_list_of_text(value: Any) -> bool:

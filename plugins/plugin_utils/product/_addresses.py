@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import urllib.parse
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 LONGEST = 1000
@@ -51,6 +52,20 @@ def address(text: Any) -> str:
         raise AddressError("it is no address") from None
     usual = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}{f':{port}' if port and port != usual else ''}{path}"
+
+
+def of_centers(centers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The addresses of operations centers. Raises ValueError for one that is none, or that is named twice."""
+    found: list[str] = []
+    for entry in centers:
+        given = str(entry["url"])
+        if "@" in given.partition("://")[2].partition("/")[0]:
+            raise ValueError("an address has a user in it; name user and token")
+        url = address(given)
+        if url in found:
+            raise ValueError(f"{url} is named twice")
+        found.append(url)
+    return found
 
 
 def same_place(text: str) -> str:

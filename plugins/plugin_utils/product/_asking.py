@@ -12,20 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._addresses import address
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._addresses import of_centers
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
 
 
 def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | str]:
     """What each says, by its address. Raises ValueError for an address that is none, or is named twice."""
     found: dict[str, product.Center | str] = {}
-    for entry in centers:
-        given = str(entry["url"])
-        if "@" in given.partition("://")[2].partition("/")[0]:
-            raise ValueError("an address has a user in it; name user and token")
-        url = address(given)
-        if url in found:
-            raise ValueError(f"{url} is named twice")
+    for url, entry in zip(of_centers(centers), centers, strict=True):
         token = str(entry.get("token") or "")
         try:
             client = Client(

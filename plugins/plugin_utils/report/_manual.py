@@ -54,7 +54,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("waivers-not-valid", r"waivers that are not valid"),
     Entry("not-one-for-the-fleet", r"counts for the whole fleet (is not the same|cannot be resolved)"),
     Entry("no-effect-there", r"telemetry_hosts has no effect where it is set"),
-    Entry("report-not-possible", r"no report could be made"),
+    Entry("report-not-possible", r"no (report|ledger) could be made"),
     Entry("facts-as-policy", r"set by facts of the host itself|facts of the host .* would set"),
     Entry(
         "policy-not-valid", r"policy is not valid|the policy of .* is not valid|its variables cannot be (resolved|used)"
@@ -65,8 +65,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("not-planned", r"it could not be planned|cannot be planned|the template .* cannot be rendered"),
     Entry(
         "not-filed",
-        r"(evidence|plan|report|found out) cannot be written|history cannot be kept"
-        r"|manifest (is not|could not be) signed|attestation is not signed",
+        r"(evidence|plan|report|ledger|found out) cannot be written|history cannot be kept"
+        r"|(manifest|attestation) (is not|could not be) signed",
     ),
     Entry(
         "no-evidence",

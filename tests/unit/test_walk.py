@@ -145,6 +145,7 @@ ROWS: list[tuple[tuple[str, ...], str, str]] = [
     ),
     (BOTH, "what prints a command for a shell", "echo 'java -Da -jar /opt/app/x.war' | sh"),
     (BOTH, "a shell that is given java alone", "sh -c java -Da -jar /opt/app/x.war"),
+    (BOTH, "exec behind --", "(exec -- java -Da -jar /opt/app/x.war)"),
     (BOTH, "exec under another name", "(exec -a ci java -Da -jar /opt/app/x.war)"),
     (BOTH, "what printf prints", "O=$(printf '%s %s' -Da -Db)"),
     (BOTH, "echo succeeds", "/bin/echo x >/dev/null && O=-Da || O=-Db"),
@@ -200,6 +201,32 @@ def test_what_the_shells_do(machine: Machine, shell: str, text: str) -> None:
         ("java -Dhost=$(hostname)-* %F -jar /opt/jenkins.war", "disabled"),
         ("shopt -s nocasematch\ncase A in a) O=%F ;; esac\njava $O -jar /opt/jenkins.war", "unresolvable"),
         ("A=(-Da %F)\nN=1\njava ${A[@]:$N+0} -jar /opt/jenkins.war", "unresolvable"),
+        *(
+            (f"{text} -jar /opt/jenkins.war", "unresolvable")
+            for text in (
+                'a=($(extra) %F -Db)\njava "${a[@]:1}"',
+                'a=(x$(extra) %F -Db)\njava "${a[@]:1}"',
+                'a=($(extra) %F -Db)\njava "${a[1]}"',
+                'set -- $(extra) %F\njava "${@:2}"',
+                'set -- $(extra) %F\njava "$2"',
+                'set -- $(extra) %F\nshift\njava "$@"',
+                "set -- 1 2 3 4 5 6 7 8 9 %F\njava ${@:010:1}",
+                "a=--%F\njava ${a:01}",
+                "a=x%F\njava ${a[@]:1}",
+                "shopt -s -q nocasematch\ncase A in a) O=%F ;; esac\njava $O",
+                "shopt -sq nocasematch\ncase A in a) O=%F ;; esac\njava $O",
+                "shopt -s -p nocasematch\ncase A in a) O=%F ;; esac\njava $O",
+                "shopt -s localvar_inherit\nO=%F\nf() { local O; java $O -jar /opt/jenkins.war; }\nf\njava %F",
+                "bash -O nocasematch -c 'case A in a) exec java %F -jar /opt/jenkins.war ;; esac'\njava %F",
+                "bash -eO nocasematch -c 'case A in a) exec java %F -jar /opt/jenkins.war ;; esac'\njava %F",
+                "shopt -s execfail\nexec /none\njava %F",
+            )
+        ),
+        ('a=("$(extra)" %F -Db)\njava "${a[@]:1}" -jar /opt/jenkins.war', "disabled"),
+        ('set -- "$(extra)" %F\nshift\njava "$@" -jar /opt/jenkins.war', "disabled"),
+        ("shopt -q nocasematch\njava %F -jar /opt/jenkins.war", "disabled"),
+        ("shopt -so noglob\njava %F -jar /opt/jenkins.war", "disabled"),
+        ("shopt -u nocasematch\njava %F -jar /opt/jenkins.war", "disabled"),
     ],
 )
 def test_what_is_not_known_before_the_start(host: Host, text: str, verdict: str) -> None:

@@ -18,7 +18,7 @@ from ._output import Output
 from ._parser import BASH, DASH, is_reserved
 from ._patterns import number_of
 from ._state import Variable
-from ._words import Break, Exit, Return
+from ._words import Break, Exit, Return, uncounted
 
 #: Where a program is looked for.
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -44,7 +44,7 @@ _SET_NAMES = frozenset(
     ]
 )
 #: Options of shopt with which words, patterns or pipelines are taken in another way.
-_CHANGES_READING = frozenset(
+CHANGES_READING = frozenset(
     [
         "expand_aliases",
         "failglob",
@@ -55,6 +55,10 @@ _CHANGES_READING = frozenset(
         "nocaseglob",
         "nocasematch",
         "xpg_echo",
+        "cdable_vars",
+        "execfail",
+        "inherit_errexit",
+        "localvar_inherit",
     ]
 )
 _LETTERS = {"allexport": "a", "errexit": "e", "nounset": "u", "noglob": "f"}
@@ -202,11 +206,11 @@ class Builtins(Output):
     def _exec(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
         letters = ""
+        if self.dialect == DASH and rest and rest[0].text.startswith("-"):
+            raise Exit(False)  # it has no options, and does not take "--" either
         while rest and rest[0].text.startswith("-") and not rest[0].unknown(True):
             letters += rest[0].text if rest[0].text != "--" else ""
             rest = rest[2:] if rest[0].text.endswith("a") else rest[1:]
-        if letters and self.dialect == DASH:
-            raise Exit(False)  # it has no options
         if not rest:
             return True
         if "c" in letters:
@@ -397,6 +401,11 @@ class Builtins(Output):
             if self.dialect == DASH:
                 raise Exit(False)
             return False
+        if uncounted(self.state.arguments[:count]):
+            self.state.arguments = [
+                Value.unknown_for("$@ is what 'shift' leaves of a number of words that is not known")
+            ]
+            return None
         self.state.arguments = self.state.arguments[count:]
         return True
 
@@ -597,12 +606,14 @@ class Builtins(Output):
 
     def _shopt(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         texts = [field.text for field in fields[1:]]
-        if not {"-p", "-q", "-o"} & set(texts):
-            if _CHANGES_READING & set(texts[1:]) and texts[0] != "-u":
+        letters = "".join(text[1:] for text in texts if text[:1] == "-")
+        names = [text for text in texts if text[:1] != "-"]
+        if "o" not in letters and ("s" in letters or "u" in letters):
+            if "s" in letters and CHANGES_READING & set(names):
                 raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
-            if "nullglob" in texts[1:] and texts[0] in ("-s", "-u"):
-                self.state.null_globs = texts[0] == "-s"
-                return True if len(texts) == 2 else None
+            if "nullglob" in names:
+                self.state.null_globs = "s" in letters
+                return True if len(names) == 1 else None
         return None
 
     def _nothing(self, _node: Command, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:

@@ -16,7 +16,7 @@ from ..java._jvm import ENVIRONMENT, MAINS, PHONE_HOME, PROPERTY, is_java
 from ..java._tomcat import BOOTSTRAP
 from ..text._characters import EMPTY, Value
 from ..text._value import Text, Unresolvable
-from ._builtins import BUILTINS, PATH, Builtins
+from ._builtins import BUILTINS, CHANGES_READING, PATH, Builtins
 from ._flow import LIMIT_DEPTH
 from ._login import login_files, naming, pam_environment, profiles
 from ._nodes import (
@@ -578,6 +578,8 @@ class Shell(Builtins):
         while arguments and re.match(r"[-+].", arguments[0]):
             word = arguments.pop(0)
             given.update([word] if word.startswith("--") else word[1:])
+            if re.match(r"-[A-Za-z]*O\Z", word) and arguments and arguments[0] in CHANGES_READING | {"nullglob"}:
+                raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
             if word in _TAKES_WORD:
                 arguments = arguments[1:]
         names = set(ENVIRONMENT) | set(environment) | set(_NAMED.findall(program))

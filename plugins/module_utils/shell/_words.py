@@ -64,6 +64,8 @@ _PROVIDED = frozenset(
 _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 #: First characters of expansions that dash does not have; so is ``${a:1:2}``.
 _BASH_OPERATORS = ("/", "^", ",", "@", "!")
+#: From where, and how many: a number that begins with 0 is octal.
+_FROM_TO = re.compile(r"(0|[1-9][0-9]{0,5})(?::(0|[1-9][0-9]{0,5}))?\Z")
 _TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
 _BRACES = re.compile(r"\{([^{}\s]*)\}")
 _DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
@@ -573,13 +575,21 @@ class Words:
     def _slice(self, word: Word, part: Parameter, values: List[Value]) -> List[Value]:
         """``${a[@]:1:2}``, ``${@:2}``: so many of the elements; the first argument of a script is its number 1."""
         given = self.single(part.argument) if part.argument is not None else EMPTY
-        match = re.match(r"([0-9]{1,6})(?::([0-9]{1,6}))?\Z", given.text) if given.unknown(True) is None else None
-        if match is None:
+        match = _FROM_TO.match(given.text) if given.unknown(True) is None else None
+        variable = self.state.variables.get(part.name)
+        counted = self.state.arguments
+        if part.index is not None:
+            counted = variable.array or [] if variable is not None else []
+        if match is None or (part.index is not None and variable is not None and variable.array is None):
             return [self.unknown("${%s:…}" % part.name, word, part)]
         if part.index is None:
             values = [Value.of(self.zero).requoted(part.quoted), *values]
+            counted = [EMPTY, *counted]
         first = int(match.group(1))
-        return values[first : first + int(match.group(2)) if match.group(2) else None]
+        last = first + int(match.group(2)) if match.group(2) else None
+        if uncounted(counted[:last]):
+            return [self.unknown("${%s:…}" % part.name, word, part)]
+        return values[first:last]
 
     def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
         """What bash's ``${a:1:2}``, ``${a/b/c}``, ``${a^^}`` and ``${a,,}`` make of a known value, or None."""
@@ -588,7 +598,7 @@ class Words:
         if given.unknown(True):
             return None
         if operator == ":":
-            match = re.match(r"([0-9]{1,18})(?::([0-9]{1,18}))?\Z", given.text)
+            match = _FROM_TO.match(given.text)
             if match is None:
                 return None
             first = int(match.group(1))
@@ -649,6 +659,8 @@ class Words:
             return [Value.of(self.zero)], True
         if name.isdigit():
             number = number_of(name) or 1 << 20
+            if uncounted(self.state.arguments[: number - 1]):
+                return [self.unknown("$" + name, word, part)], True
             return (
                 ([self.state.arguments[number - 1]], True) if number <= len(self.state.arguments) else ([EMPTY], False)
             )
@@ -677,7 +689,7 @@ class Words:
             if part.index in ("@", "*"):
                 return list(elements), bool(elements)
             place = number_of(part.index)
-            if place is not None:
+            if place is not None and not uncounted(elements[:place]):
                 return ([elements[place]], True) if place < len(elements) else ([EMPTY], False)
             return [self.unknown("an array element", word, part)], True
         return [variable.value], variable.array is None or bool(variable.array)
@@ -714,6 +726,11 @@ class Words:
 
     def _parses(self, text: Text, place: Text, position: int) -> None:
         self.spend(1, 8 * len(text.characters), place, position)
+
+
+def uncounted(values: Sequence[Value]) -> bool:
+    """Whether one of these words, which are not known, may be none or several."""
+    return any(run.unknown and not run.quoted for value in values for run in value)
 
 
 def _is_all(part: Part) -> bool:

@@ -377,6 +377,115 @@ def test_what_a_file_holds_may_be_another_text_when_it_is_read(host: Host, text:
     assert re.search("may be written before|made anew before it starts", host.only()[1].reason or "")
 
 
+#: Each does not write what is started, or read, behind it.
+WRITE_OTHERS = [
+    "cp /opt/ci/run /var/backups/",
+    "cp -r /opt/ci /var/backups/",
+    "cp /srv/conf /opt/ci/",
+    "cp -r /srv/plugins /opt/ci/",
+    "mv /opt/ci/old/run /srv/",
+    "ln -sf /opt/ci/run /usr/local/bin/",
+    "tar czf /srv/backup.tgz -C /opt/ci run",
+    "tar xf /srv/plugins.tgz -C /opt/ci/plugins",
+    "unzip -p /srv/x.zip x",
+    "sudo -u ci test -r /opt/ci/run",
+    "nice cat /opt/ci/run /opt/ci/setenv",
+    "touch /opt/ci/log; mkdir -p /opt/ci; rm -f /opt/ci/run.pid",
+    "sort /opt/ci/run; awk 1 /opt/ci/setenv",
+]
+#: Each writes it.
+WRITE = [
+    "echo x | sudo tee /opt/ci/%F",
+    "sudo -u root cp /srv/%F /opt/ci/%F",
+    "nice -n 5 cp /srv/%F /opt/ci/",
+    "cp -t /opt/ci /srv/%F",
+    "cp -at /opt/ci /srv/%F",
+    "cp --target-directory=/opt/ci /srv/%F",
+    "cp -r /srv/. /opt/ci",
+    "cp -r /srv/ci /opt",
+    "cp -a /srv/. /opt/linked",
+    "cp /srv/* /opt/ci/",
+    "mv /opt/ci /opt/old; mv /srv/ci /opt/ci",
+    "rm -rf /opt/ci",
+    "rm -f /opt/ci/%F",
+    "rsync -a /srv/ /opt/ci/",
+    "rsync -a /srv/ci /opt",
+    "ln -sfn v2 /opt/ci",
+    "tar xf /srv/x.tgz -C /opt/ci",
+    "tar -xzf /srv/x.tgz --directory=/opt",
+    "cd /opt/ci; tar -xf /srv/x.tgz",
+    "unzip -o /srv/x.zip -d /opt/ci",
+    "truncate -s 0 /opt/ci/%F",
+    "sort -o /opt/ci/%F /srv/x",
+    "awk -i inplace 1 /opt/ci/%F",
+    "sed -ni p /opt/ci/%F",
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"), [(line, "disabled") for line in WRITE_OTHERS] + [(line, "unresolvable") for line in WRITE]
+)
+def test_what_writes_a_file_or_the_folder_it_lies_in(host: Host, line: str, verdict: str) -> None:
+    lay_out(host)
+    for name, start in (
+        ("run", "exec /opt/ci/run"),
+        ("setenv", ". /opt/ci/setenv\nexec java $O -jar /opt/jenkins.war"),
+    ):
+        host.script(f"#!/bin/bash\n{line.replace('%F', name)}\n{start}\n")
+        assert host.verdict() == verdict, host.only()[1].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("touch /opt/ci/new\n[ -e /opt/ci/new ] || O=%F", "unresolvable"),
+        ("cd /opt/ci; touch new\n[ -e /opt/linked/new ] || O=%F", "unresolvable"),
+        ("mkdir -p /opt/ci/new/er\n[ -d /opt/ci/new ] || O=%F", "unresolvable"),
+        ("echo a >/opt/ci/new\nif [ -s /opt/ci/new ]; then O=; else O=%F; fi", "unresolvable"),
+        ("rm -f /opt/ci/real\nif [ -e /opt/ci/real ]; then O=%F; fi", "unresolvable"),
+        ("rm -rf /opt/ci\n[[ -e /opt/ci/real ]] && O=%F", "unresolvable"),
+        ("/srv/prepare /opt/ci/real\n[ -s /opt/ci/real ] && O=%F", "unresolvable"),
+        ("[ -d /run/ci ] && O=%F", "unresolvable"),
+        ("[ -O /run/ci/options ] && O=%F", "unresolvable"),
+        ("[ -d /run/systemd/system ] || O=%F", "disabled"),
+        ("touch /opt/ci/real\n[ -s /opt/ci/real ] && O=%F", "disabled"),
+        ("mkdir -p /opt/ci/new\n[ -d /opt/ci ] && O=%F", "disabled"),
+        ("touch /opt/ci/log\n[ -s /opt/ci/real ] && O=%F", "disabled"),
+    ],
+)
+def test_a_test_of_what_the_script_made_or_removed_is_not_known(host: Host, text: str, verdict: str) -> None:
+    lay_out(host)
+    host.script("#!/bin/bash\n" + text.replace("%F", f"{FLAG}") + "\njava $O -jar /opt/jenkins.war\n")
+    assert host.verdict() == verdict, host.only()[1].reason
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("bash <<E\njava %W\nE\n", "unresolvable"),
+        ("bash -s ci <<'E'\njava %W\nE\n", "unresolvable"),
+        ("sudo -u ci sh <<E\njava %W\nE\n", "unresolvable"),
+        ("bash <<E\n$START\nE\n", "unresolvable"),
+        ("{ bash; } <<E\njava %W\nE\n", "unresolvable"),
+        ("at now <<<'java %W'", "unresolvable"),
+        ("sh </opt/ci/run", "unresolvable"),
+        ("bash <(echo java %W)", "unresolvable"),
+        ("sudo bash -x <(cat /srv/start)", "unresolvable"),
+        ("bash <(echo umask 027)", "disabled"),
+        ("diff <(echo java %W) /opt/ci/run", "disabled"),
+        ("bash <<E\numask 027\nE\n", "disabled"),
+        ("bash -x /opt/ci/run <<E\njava %W\nE\n", "disabled"),
+        ("cat <<E\njava %W\nE\n", "disabled"),
+        ("sh </dev/null", "disabled"),
+    ],
+)
+def test_a_shell_that_is_given_its_program_otherwise(host: Host, line: str, verdict: str) -> None:
+    lay_out(host)
+    text = f"#!/bin/bash\nif coin; then\n{line}\nexit\nfi\nexec java {FLAG} %W\n"
+    host.script(text.replace("%W", "-jar /opt/jenkins.war"))
+    assert host.verdict() == verdict, host.only()[1].reason
+
+
 @pytest.mark.parametrize(
     ("text", "verdict"),
     [

@@ -102,6 +102,8 @@ _FOLDER = "cd"
 _ONLY_READS = frozenset(
     ["cat", "cut", "egrep", "fgrep", "grep", "head", "logger", "sort", "tail", "tee", "tr", "true", "uniq", "wc"]
 )
+#: What is there wherever systemd starts something.
+_OF_SYSTEMD = re.compile(r"/(?:var/)?run/systemd(?:/|\Z)")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
 _FAILS = frozenset([Simple, Pipeline, Subshell, Condition, Arithmetic])
@@ -700,8 +702,10 @@ class Flow(Words):
             return None
         if operator[:1] == "-" and len(operator) == 2:
             place = self.absolute(text)
-            if place is not None and operator[1] in "efrswxhL" and PASSING.match(place):
+            if place is not None and PASSING.match(place) and not (operator == "-d" and _OF_SYSTEMD.match(place)):
                 return None  # it may be there when the service starts
+            if place is not None and any(self.is_among(place, one) for one in (self.oracle.touched, self.oracle.made)):
+                return None  # the script may have made it, or removed it
             return self.files.test(operator[1], text if place is None else place)
         return False  # an error
 

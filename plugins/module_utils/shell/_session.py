@@ -164,6 +164,7 @@ class Oracle:
         self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
         self.touched: Set[str] = set()  # files that a command may have written
         self.written: Set[str] = set()  # those of them that one has written
+        self.made: Set[str] = set()  # empty files and folders that were not there
         self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
 
     def choose(self, count: int) -> int:
@@ -242,5 +243,5 @@ class Mark:
         return self._state.copy()
 
 
-_OF_ORACLE = ("taken", "steps", "last", "ended", "decided", "decisive", "touched", "written")
+_OF_ORACLE = ("taken", "steps", "last", "ended", "decided", "decisive", "touched", "written", "made")
 _OF_SESSION = ("found", "sourced", "followed", "texts", "names")

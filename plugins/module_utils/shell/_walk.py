@@ -29,6 +29,7 @@ from ._nodes import (
     CommandSubstitution,
     Condition,
     Pipeline,
+    ProcessSubstitution,
     Select,
     Simple,
     inside,
@@ -140,9 +141,12 @@ _LOOKS = frozenset(
         "which",
     ]
 )
-#: Commands that write the last of the files which they name, or into it where it is a folder; those that write.
-_COPIES = frozenset(["cp", "install", "ln"])
-_WRITES = _COPIES | {"curl", "dd", "mv", "patch", "perl", "rsync", "sed", "tee", "wget"}
+#: Commands that write the last of what they name, or into it where it is a folder; that remove; those that write.
+_COPIES = frozenset(["cp", "install", "ln", "mv", "rsync"])
+_REMOVES = frozenset(["rm", "rmdir", "unlink"])
+_WRITES = _COPIES | _REMOVES | {"awk", "curl", "dd", "patch", "perl", "sed", "sort", "tee", "truncate", "wget"}
+#: Commands that write into a folder of which they name the archive alone, with words that say so.
+_UNPACKS = {"tar": r"\A-?[A-Za-z]*x|(?: |\A)(?:-[A-Za-z]*x|--(?:extract|get)\b)", "unzip": r"\A(?!.*-[A-Za-z]*[lptvZ])"}
 _OUTPUT = re.compile(r"(?:of=|--?out[a-z-]*=|-[oO])(?=[^=]*/)")
 #: What starts nothing, whatever words it is given: it looks for them, or prints them. Others must not have the name.
 _LOOKS_FOR = re.compile(r"(?:(?:/usr)?/bin/)?(?:true|false|p(?:grep|kill)|[efz]?grep|kill(?:all)?)\Z|:\Z")
@@ -475,21 +479,90 @@ class Shell(Builtins):
                 return None
         if prints and not silent and re.search(r"-jar\b|\b%s\b" % re.escape(BOOTSTRAP), " ".join(texts)):
             raise self.unresolvable("what '%s' prints may be started" % first.text, node.text, node.start)
+        if _takes_program(texts):
+            self._refuse_input(node)
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
-        if base not in _LOOKS and (base != "sed" or any(text.startswith(("-i", "--in-p")) for text in texts)):
-            self._touches(base, texts)
+        self._touches(_behind_starters(texts))
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
-    def _touches(self, base: str, texts: Sequence[str]) -> None:
+    def _refuse_input(self, node: Command) -> None:
+        """A shell takes its commands from its input, or from what another command prints."""
+        parts = [part for word in node.words for part in word.parts] if isinstance(node, Simple) else []
+        printed = [part.body for part in parts if isinstance(part, ProcessSubstitution) and part.source]
+        if self.input is not None:
+            text: Optional[str] = "".join(value.text for value in self.input)
+        elif printed:
+            text = "\n".join(body.raw for body in printed)
+            text = text if re.match(r"(?:echo|printf)\s[^$`]*\Z", text) else None
+        elif node.input is not None:
+            text = None
+        else:
+            return
+        if text is None or reaches_jvm(self.files, text, None, self.state.folder):
+            raise self.unresolvable(
+                "a shell is given its commands otherwise than by name, and what that reads is not followed",
+                node.text,
+                node.start,
+            )
+
+    def _touches(self, texts: Sequence[str]) -> None:
         """Remember the files that a program may write, which are those that it names."""
-        named = [_OUTPUT.sub("", text) for text in (texts[-1:] if base in _COPIES else texts[1:])]
-        if base in _COPIES or base == "mv":
-            named += [texts[-1].rstrip("/") + "/" + text.rsplit("/", 1)[-1] for text in texts[1:-1]]
-        places = [self.absolute(text) for text in named if "/" in text or base in _WRITES]
-        for place in filter(None, places):
-            self.writes(place, base in _WRITES)
+        base = texts[0].rsplit("/", 1)[-1]
+        words = [text for text in texts[1:] if text[:1] != "-"]
+        if base in ("touch", "mkdir"):
+            for place in filter(None, map(self.absolute, words)):
+                while place.strip("/") and not self.files.exists(place):
+                    self.oracle.made.update(self._names(place))
+                    place = place.rstrip("/").rpartition("/")[0]
+        if _only_looks(base, texts):
+            return
+        places = [(_OUTPUT.sub("", text), False) for text in texts[1:] if "/" in text or base in _WRITES]
+        if base in _COPIES:
+            places = self._copied(base, texts)
+        elif base in _REMOVES:
+            below = any(re.match(r"-[a-zA-Z]*[rR]|--rec", text) for text in texts)
+            places = [(word, below) for word in words]
+        elif base in _UNPACKS and re.search(_UNPACKS[base], " ".join(texts[1:])):
+            given = [text.partition("=")[2] for text in texts if text.startswith("--directory=")]
+            given += [following for text, following in zip(texts, texts[1:]) if text in ("-C", "--directory", "-d")]
+            places.append((given[-1] if given else ".", True))
+        for name, below in places:
+            place = (self.absolute(name) if name != "." else self.state.folder) or ""
+            if place:
+                self.writes(place, base in _WRITES or below, below)
+
+    def _copied(self, base: str, texts: Sequence[str]) -> List[Tuple[str, bool]]:
+        """What a program writes that copies or moves files, or makes links, and whether all below that."""
+        target = ""
+        words: List[str] = []
+        takes = False
+        for text in texts[1:]:
+            if takes:
+                target, takes = text, False
+            elif text.startswith("--target-directory="):
+                target = text.partition("=")[2]
+            elif base != "rsync" and re.match(r"-[A-Za-z]*t\Z|--target-directory\Z", text):
+                takes = True
+            elif base != "rsync" and re.match(r"-t.", text):
+                target = text[2:]
+            elif text[:1] != "-":
+                words.append(text)
+        inside = bool(target)
+        if not inside and words:
+            target = words.pop()
+            place = self.absolute(target)
+            inside = base != "ln" and place is not None and self.files.test("d", place) is True
+        below = base in ("mv", "ln") or any(re.match(r"-[a-zA-Z]*[rRa]|--(?:archive|rec)", text) for text in texts[1:])
+        places = [] if inside else [(target, below)]
+        for word in words:
+            name = word.rstrip("/").rsplit("/", 1)[-1]
+            if name in ("", ".", "..") or re.search(r"[*?\[]", name) or (base == "rsync" and word.endswith("/")):
+                places.append((target, True))
+            else:
+                places.append((target.rstrip("/") + "/" + name, below))
+        return places + [(word, True) for word in words if base == "mv"]
 
     def _opens(self, node: Command) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
@@ -908,6 +981,39 @@ class Shell(Builtins):
         programs = [name for name in names if name in _STAYS or name in _SHELLS]
         logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
         return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.state.folder
+
+
+def _behind_starters(texts: Sequence[str]) -> Sequence[str]:
+    """The words of what writes files or looks at them, where sudo and its like stand before."""
+    names = [text.rsplit("/", 1)[-1] for text in texts[:12]]
+    for index, name in enumerate(names if names[0] in _STAYS else ()):
+        if name in _LOOKS | _WRITES and not _TAKES_ARGUMENT.match(texts[index - 1]):
+            return texts[index:]
+    return texts
+
+
+def _only_looks(base: str, texts: Sequence[str]) -> bool:
+    """Whether a program writes none of the files that it names."""
+    if base == "sed":
+        return not any(re.match(r"-[a-zA-Z]*i|--in-p", text) for text in texts)
+    if base == "sort":
+        return not any(re.match(r"-[a-zA-Z]*o|--o", text) for text in texts)
+    return base in _LOOKS and not (base == "awk" and "inplace" in texts)
+
+
+def _takes_program(texts: Sequence[str]) -> bool:
+    """Whether it is a shell, or ``at``, that is given no script by name: it takes its commands from its input."""
+    names = [text.rsplit("/", 1)[-1] for text in texts[:12]]
+    at = next((index for index, name in enumerate(names) if name in _SHELLS or name in ("at", "batch")), None)
+    if at is None or (at and names[0] not in _STAYS):
+        return False
+    rest = list(texts[at + 1 :]) if names[at] in _SHELLS else []
+    while rest and re.match(r"[-+].", rest[0]):
+        word = rest.pop(0)
+        if re.match(r"-[a-z]*s", word):
+            return True
+        rest = rest[word in _TAKES_WORD :]
+    return not rest or not rest[0]
 
 
 def _interpreter(content: str) -> Tuple[str, str]:

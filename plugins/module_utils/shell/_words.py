@@ -174,16 +174,22 @@ class Words:
         except OSError:
             return [place]
 
-    def writes(self, place: str, surely: bool) -> None:
-        """Remember a file that a command may write, or does: what is in it is not known from then on."""
-        names = self._names(place)
+    def writes(self, place: str, surely: bool, below: bool = False) -> None:
+        """Remember what a command may write, or does, perhaps with all ``below``: it is not known from then on."""
+        names = [name.rstrip("/") for name in self._names(place.rstrip("/") or "/")]
+        names = [name for name in names if name] + [name + "/" for name in names if below]
         self.oracle.touched.update(names)
         if surely:
             self.oracle.written.update(names)
 
     def is_among(self, place: str, places: Set[str]) -> bool:
         """Whether a file is one of those that were remembered, by whichever name."""
-        return bool(places) and not places.isdisjoint(self._names(place))
+        if not places:
+            return False
+        names = self._names(place)
+        return not places.isdisjoint(
+            names + [name[: at + 1] for name in names for at, character in enumerate(name) if character == "/"]
+        )
 
     # -- work ---------------------------------------------------------------------------------
 

@@ -495,6 +495,8 @@ def test_a_shell_that_is_given_its_program_otherwise(host: Host, line: str, verd
         ("exec bash -c 'exec java %F \"$@\"' -- %W", "disabled"),
         ("exec bash -c 'exec java \"$@\"' -- %F %W", "disabled"),
         ("exec bash -c 'exec \"$@\"' -- java %F %W", "disabled"),
+        ("exec bash -O extglob -c 'O=x%F; exec java ${O##*(x)} %W'", "unresolvable"),
+        ("exec bash -O extglob -c 'exec java %F %W'", "disabled"),
         ("exec bash -c 'shift; exec java \"$@\"' java %F %W", "enabled"),
     ],
 )

@@ -651,7 +651,9 @@ class Shell(Builtins):
         while arguments and re.match(r"[-+].", arguments[0]):
             word = arguments.pop(0)
             given.update([word] if word.startswith("--") else word[1:])
-            if re.match(r"-[A-Za-z]*O\Z", word) and arguments and arguments[0] in CHANGES_READING | {"nullglob"}:
+            option = arguments[0] if re.match(r"-[A-Za-z]*O\Z", word) and arguments else ""
+            plain = option == "extglob" and not re.search(r"[?*+@!]\(", program)  # no text that it makes a pattern
+            if option in CHANGES_READING | {"nullglob"} and not plain:
                 raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
             if word in _TAKES_WORD:
                 arguments = arguments[1:]

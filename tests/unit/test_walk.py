@@ -235,6 +235,20 @@ def test_what_is_not_known_before_the_start(host: Host, text: str, verdict: str)
     assert host.verdict() == verdict
 
 
+@pytest.mark.parametrize("line", ["perl -ne print /opt/ci/run", "curl -T /opt/ci/run http://config/"])
+def test_what_reads_a_script_does_not_write_it(host: Host, line: str) -> None:
+    host.write("/opt/ci/run", f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n", 0o755)
+    host.script(f"#!/bin/bash\n{line}\nexec /opt/ci/run\n")
+    assert host.verdict() == "disabled", host.only()[1].reason
+
+
+@pytest.mark.parametrize("before", ["sudo", "sudo -u ci", "ionice -c 3 nice -n 5"])
+def test_what_stands_in_front_of_a_command_does_not_hide_what_it_writes(host: Host, before: str) -> None:
+    host.write("/opt/ci/run", f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n", 0o755)
+    host.script(f"#!/bin/bash\n{before} cp /srv/new /opt/ci/run\nexec /opt/ci/run\n")
+    assert "which may be written before" in (host.only()[1].reason or "")
+
+
 PRINTED = "java -jar /opt/jenkins.war"
 
 
@@ -312,6 +326,18 @@ def test_what_looks_for_a_jvm_starts_none_whatever_its_output_is_given_to(host: 
     [
         ("chmod +x /opt/ci/run /opt/ci/options", "disabled"),
         ("cp /opt/ci/run /opt/ci/options /var/backups/", "disabled"),
+        ("rsync -a /opt/ci/run /opt/ci/options /var/backups/", "disabled"),
+        ("nice -n 5 chmod +x /opt/ci/run /opt/ci/options; sudo -u ci cp /opt/ci/run /opt/ci/options /srv/", "disabled"),
+        ("restorecon /opt/ci/run /opt/ci/options; setfacl -m u:ci:r /opt/ci/run /opt/ci/options", "disabled"),
+        ("rsync -a /srv/%F /opt/ci/", "unresolvable"),
+        ("rsync /srv/%F /opt/ci/%F --delete", "unresolvable"),
+        ("cp -t /opt/ci /srv/%F", "unresolvable"),
+        ("cp /srv/%F /opt/ci/%F -f", "unresolvable"),
+        ("sed -Ei s/a/b/ /opt/ci/%F", "unresolvable"),
+        ("perl -pi -e s/a/b/ /opt/ci/%F", "unresolvable"),
+        ("cd /opt/ci; curl -O http://config/%F", "unresolvable"),
+        ("wget -q -P /opt/ci http://config/%F", "unresolvable"),
+        ("cd /opt/ci; wget -q http://config/%F", "unresolvable"),
         ("echo 'exec java -jar /opt/jenkins.war' >/opt/ci/%F", "unresolvable"),
         ("cat >/opt/ci/%F <<E\nexec java -jar /opt/jenkins.war\nE\n", "unresolvable"),
         ("cp /srv/%F /opt/ci", "unresolvable"),

@@ -96,6 +96,7 @@ _LOOKS = frozenset(
         "awk",
         "basename",
         "cat",
+        "chcon",
         "chgrp",
         "chmod",
         "chown",
@@ -111,6 +112,7 @@ _LOOKS = frozenset(
         "false",
         "file",
         "find",
+        "getfacl",
         "grep",
         "head",
         "id",
@@ -125,6 +127,9 @@ _LOOKS = frozenset(
         "ps",
         "readlink",
         "realpath",
+        "restorecon",
+        "setfacl",
+        "sha1sum",
         "sha256sum",
         "sleep",
         "sort",
@@ -519,7 +524,9 @@ class Shell(Builtins):
         if _only_looks(base, texts):
             return
         places = [(_OUTPUT.sub("", text), False) for text in texts[1:] if "/" in text or base in _WRITES]
-        if base in _COPIES:
+        if base in ("curl", "wget"):
+            places = _fetched(texts)
+        elif base in _COPIES:
             places = self._copied(base, texts)
         elif base in _REMOVES:
             below = any(re.match(r"-[a-zA-Z]*[rR]|--rec", text) for text in texts)
@@ -528,10 +535,11 @@ class Shell(Builtins):
             given = [text.partition("=")[2] for text in texts if text.startswith("--directory=")]
             given += [following for text, following in zip(texts, texts[1:]) if text in ("-C", "--directory", "-d")]
             places.append((given[-1] if given else ".", True))
+        writes = base in _WRITES and (base != "perl" or any(re.match(r"-[A-LN-Z0-9a-z]*i", text) for text in texts))
         for name, below in places:
             place = (self.absolute(name) if name != "." else self.state.folder) or ""
             if place:
-                self.writes(place, base in _WRITES or below, below)
+                self.writes(place, below or writes, below)
 
     def _copied(self, base: str, texts: Sequence[str]) -> List[Tuple[str, bool]]:
         """What a program writes that copies or moves files, or makes links, and whether all below that."""
@@ -992,6 +1000,15 @@ def _behind_starters(texts: Sequence[str]) -> Sequence[str]:
         if name in _LOOKS | _WRITES and not _TAKES_ARGUMENT.match(texts[index - 1]):
             return texts[index:]
     return texts
+
+
+def _fetched(texts: Sequence[str]) -> List[Tuple[str, bool]]:
+    """What curl and wget write: all that they name but what is sent, and what has its name from where it comes."""
+    pairs = list(zip(texts, texts[1:]))
+    named = [_OUTPUT.sub("", text) for before, text in pairs if before not in ("-T", "--upload-file")]
+    folders = ["."] + [text for before, text in pairs if before in ("-P", "--directory-prefix", "--output-dir")][:3]
+    named += ["%s/%s" % (folder, text.rsplit("/", 1)[-1]) for folder in folders for text in texts if "://" in text]
+    return [(name, False) for name in named]
 
 
 def _only_looks(base: str, texts: Sequence[str]) -> bool:

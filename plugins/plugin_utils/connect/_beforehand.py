@@ -49,12 +49,21 @@ def values_of(names: Iterable[str], variables: Mapping[str, Any], template: Call
     found = {}
     for name in names:
         try:
-            value = templated(variables.get(name), template)
+            value = _decrypted(templated(variables.get(name), template))
         except AnsibleError as error:
             raise ValueError(f"{name} cannot be resolved: {' '.join(str(error).split())}") from error
         if value is not None:
             found[name] = value
     return found
+
+
+def _decrypted(value: Any) -> Any:
+    """A value whose encrypted texts are texts: up to core 2.18 they are of a kind of their own, which is none."""
+    if isinstance(value, list):
+        return [_decrypted(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _decrypted(one) for key, one in value.items()}
+    return str(value) if type(value).__name__ == "AnsibleVaultEncryptedUnicode" else value
 
 
 def not_as_it_must_be(values: Mapping[str, Any], formats: Iterable[str]) -> str | None:

@@ -17,7 +17,6 @@ from typing import Any, cast
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import check
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe._spec import CONFIGURED, DIRECT
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut
@@ -393,6 +392,8 @@ def _check_probe(variables: Mapping[str, Any]) -> None:
             continue
         if not _is_list_of_text(value):
             raise PolicyError(f"{name} must be a list of texts")
+        from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import check  # all of a probe
+
         try:
             check({option: value})
         except ValueError as error:

@@ -445,6 +445,11 @@ WRITE = [
     "sort -o /opt/ci/%F /srv/x",
     "awk -i inplace 1 /opt/ci/%F",
     "sed -ni p /opt/ci/%F",
+    "unzip -o /srv/my-plugins.zip -d /opt/ci",
+    "coin && echo >/opt/ci/%F",
+    "if coin; then cp /srv/x /opt/ci/%F; fi",
+    "case $(coin) in a) rm -f /opt/ci/%F ;; esac",
+    "for i in $(coin); do cp $i /opt/ci/%F; done",
 ]
 
 

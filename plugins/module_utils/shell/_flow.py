@@ -248,7 +248,8 @@ class Flow(Words):
         return isinstance(node, (Condition, Arithmetic))
 
     def _forget(self, passed_over: Sequence[Command]) -> None:
-        """What inert commands may have set that were passed over."""
+        """What inert commands may have set, or written, that were passed over."""
+        self._may_write(passed_over)
         for name in self._assigned(passed_over):
             if name == _FOLDER:
                 self.state.folder = None
@@ -256,6 +257,19 @@ class Flow(Words):
             old = self.state.variables.get(name)
             unknown = Run("", None, 0, False, "$%s depends on a condition" % name, harmless=True)
             self.state.variables[name] = Variable(Value((unknown,)), None, old is not None and old.exported)
+
+    def _may_write(self, passed_over: Sequence[Command]) -> None:
+        for command in everything_inside(passed_over):
+            self.spend(1)
+            targets = [one.target for one in command.redirections if one.opens and one.operator != "<"]
+            for place in [self.absolute(target.literal() or "") for target in targets]:
+                if place is not None:
+                    self.writes(place, True)
+            if isinstance(command, Simple) and command.words:
+                self.touches([word.literal() or "" for word in command.words])
+
+    def touches(self, texts: Sequence[str]) -> None:
+        raise NotImplementedError
 
     def _run_simple(self, node: Simple) -> Optional[bool]:
         raise NotImplementedError
@@ -405,6 +419,7 @@ class Flow(Words):
                 break
         choices = possible + ([] if sure else [-1])
         if len(choices) > 1 and all(index < 0 or self.inert(node.branches[index].body) for index in choices):
+            self._may_write([node.branches[index].body for index in choices if index >= 0])
             return None
         choice: Optional[int] = choices[0] if len(choices) == 1 else choices[self.oracle.choose(len(choices))]
         chosen = node.branches[choice].patterns if choice is not None and choice >= 0 else []

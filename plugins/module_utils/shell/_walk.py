@@ -151,7 +151,10 @@ _COPIES = frozenset(["cp", "install", "ln", "mv", "rsync"])
 _REMOVES = frozenset(["rm", "rmdir", "unlink"])
 _WRITES = _COPIES | _REMOVES | {"awk", "curl", "dd", "patch", "perl", "sed", "sort", "tee", "truncate", "wget"}
 #: Commands that write into a folder of which they name the archive alone, with words that say so.
-_UNPACKS = {"tar": r"\A-?[A-Za-z]*x|(?: |\A)(?:-[A-Za-z]*x|--(?:extract|get)\b)", "unzip": r"\A(?!.*-[A-Za-z]*[lptvZ])"}
+_UNPACKS = {
+    "tar": r"\A-?[A-Za-z]*x|(?: |\A)(?:-[A-Za-z]*x|--(?:extract|get)\b)",
+    "unzip": r"\A(?!(?:.* )?-[A-Za-z]*[lptvZ])",
+}
 _OUTPUT = re.compile(r"(?:of=|--?out[a-z-]*=|-[oO])(?=[^=]*/)")
 #: What starts nothing, whatever words it is given: it looks for them, or prints them. Others must not have the name.
 _LOOKS_FOR = re.compile(r"(?:(?:/usr)?/bin/)?(?:true|false|p(?:grep|kill)|[efz]?grep|kill(?:all)?)\Z|:\Z")
@@ -489,7 +492,7 @@ class Shell(Builtins):
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
-        self._touches(_behind_starters(texts))
+        self.touches(texts)
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
     def _refuse_input(self, node: Command) -> None:
@@ -512,8 +515,9 @@ class Shell(Builtins):
                 node.start,
             )
 
-    def _touches(self, texts: Sequence[str]) -> None:
+    def touches(self, texts: Sequence[str]) -> None:
         """Remember the files that a program may write, which are those that it names."""
+        texts = _behind_starters(texts)
         base = texts[0].rsplit("/", 1)[-1]
         words = [text for text in texts[1:] if text[:1] != "-"]
         if base in ("touch", "mkdir"):

@@ -488,10 +488,12 @@ def test_what_ansible_s_own_modules_answer_is_not_handed_on(site: Site, play: st
         "deprecations": [{"msg": words, "version": "9"}],
     }
     site.put(EVIL, "/root/forged.json", json.dumps(forged).encode())
-    # A module is what comes by standard input, or lies in a folder of Ansible's.
+    # A module is what comes by standard input, or lies in a folder of Ansible's. The first is read: who does not
+    # is a connection that broke, if it ends before all was sent.
     site.replace_python(
         EVIL,
         r"""case "$#:$1" in 0:|1:*ansible*) ;; *) exec /usr/bin/python3.real "$@";; esac
+        [ $# -gt 0 ] || cat >/dev/null
         cat /root/forged.json; printf '\n::error::forged\n##vso[task.x]y\033[2J\n6 hosts: 6 compliant\n'""",
     )
     template = {"src": str(tmp_path / "start.sh.j2"), "dest": "/opt/start.sh"}

@@ -304,6 +304,7 @@ def test_what_starts_a_jvm_without_the_flag(host: Host, line: str) -> None:
         "%s 2>&1 | /usr/bin/logger -t ci",
         "{ %s; } | { cat; }",
         "%s > >(logger -t ci)",
+        "%s | rotatelogs /var/log/ci.%%Y 86400",
         "%s >&2",
         "a | sh; %s",
     ],
@@ -418,6 +419,10 @@ WRITE_OTHERS = [
     "nice cat /opt/ci/run /opt/ci/setenv",
     "touch /opt/ci/log; mkdir -p /opt/ci; rm -f /opt/ci/run.pid",
     "sort /opt/ci/run; awk 1 /opt/ci/setenv",
+    'said() { echo "$@"; }\nif coin; then said reading /opt/ci/%F; fi',
+    'B=$(date +/srv/days/%d)\ncp -a /opt "$B"',
+    'B=$(mktemp -d)\nrm -rf "$B/opt"; tar xf /srv/a -C "$B/opt"',
+    "sudo cat /opt/ci/%F >/dev/null",
 ]
 #: Each writes it.
 WRITE = [
@@ -450,6 +455,16 @@ WRITE = [
     "if coin; then cp /srv/x /opt/ci/%F; fi",
     "case $(coin) in a) rm -f /opt/ci/%F ;; esac",
     "for i in $(coin); do cp $i /opt/ci/%F; done",
+    'C=/opt/ci/%F\nif coin; then cp /srv/new "$C"; fi',
+    'C=/opt/ci/%F\ncoin && echo >"$C"',
+    "C=/opt/ci/%F\ncase $(coin) in a) echo | tee $C ;; esac",
+    'D=/opt/ci\nif coin; then rm -rf "$D"/*; fi',
+    "make() { cat /srv/new >/opt/ci/%F; }\nif coin; then make; fi",
+    "make() { cp /srv/new $1; }\nif coin; then make /opt/ci/%F; fi",
+    "C=/opt/ci/%F\nfor f in $(ls /srv); do cp $f $C; done",
+    "C=/opt/ci/%F\nwhile ! coin; do cp /srv/new $C; done",
+    "X=$(cp /srv/new /opt/ci/%F; echo done)",
+    "if ! X=$(cp /srv/new /opt/ci/%F 2>&1); then exit 1; fi",
 ]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Type, T
 from ..host._files import PASSING
 from ..text._characters import EMPTY, Run, Value
 from ..text._pattern import Pattern
-from ..text._value import Text
+from ..text._value import Text, Unresolvable
 from ._nodes import (
     AndOr,
     Arithmetic,
@@ -28,6 +28,7 @@ from ._nodes import (
     Function,
     Group,
     If,
+    Literal,
     Parameter,
     Pipeline,
     ProcessSubstitution,
@@ -100,7 +101,8 @@ _NO_OPTION = frozenset(
 _FOLDER = "cd"
 #: What starts nothing of what it reads from its input; whatever is none of these may.
 _ONLY_READS = frozenset(
-    ["cat", "cut", "egrep", "fgrep", "grep", "head", "logger", "sort", "tail", "tee", "tr", "true", "uniq", "wc"]
+    "base64 cat cronolog cut egrep fgrep fold grep gzip head logger md5sum nl rotatelogs sha256sum sort tac tail tee tr"
+    " true ts uniq wc".split()
 )
 #: What is there wherever systemd starts something.
 _OF_SYSTEMD = re.compile(r"/(?:var/)?run/systemd(?:/|\Z)")
@@ -259,14 +261,38 @@ class Flow(Words):
             self.state.variables[name] = Variable(Value((unknown,)), None, old is not None and old.exported)
 
     def _may_write(self, passed_over: Sequence[Command]) -> None:
-        for command in everything_inside(passed_over):
+        kept = self.state.arguments
+        waiting = [(command, kept) for command in passed_over]
+        called = 0
+        while waiting:
+            command, self.state.arguments = waiting.pop()
+            waiting.extend((one, self.state.arguments) for one in inside(command))
             self.spend(1)
             targets = [one.target for one in command.redirections if one.opens and one.operator != "<"]
-            for place in [self.absolute(target.literal() or "") for target in targets]:
+            for place in [self.absolute(self._plain(target)) for target in targets]:
                 if place is not None:
                     self.writes(place, True)
-            if isinstance(command, Simple) and command.words:
-                self.touches([word.literal() or "" for word in command.words])
+            if not isinstance(command, Simple) or not command.words:
+                continue
+            texts = [self._plain(word) for word in command.words]
+            body = self.state.functions.get(command.name or "")
+            if body is None and command.name not in (".", "source", "cd", "test", "["):
+                self.touches(texts)
+            elif body is not None and called < LIMIT_DEPTH:
+                called += 1
+                waiting.append((body, [Value.of(text) for text in texts[1:]]))
+        self.state.arguments = kept
+
+    def _plain(self, word: Word) -> str:
+        """The text of a word, with what is known of plain variables in it."""
+        parts = [part for part in word.parts if not isinstance(part, Literal)]
+        if not all(isinstance(part, Parameter) and not part.operator for part in parts):
+            return word.literal() or ""
+        try:
+            value = self.single(word)
+        except (Leave, Unresolvable):
+            return ""
+        return "" if value.unknown(True) else value.text
 
     def touches(self, texts: Sequence[str]) -> None:
         raise NotImplementedError
@@ -464,7 +490,8 @@ class Flow(Words):
         return True
 
     def _havoc(self, node: Command) -> None:
-        """After a loop of which the number of rounds is not known, so are the variables it sets."""
+        """After a loop of which the number of rounds is not known, so are the variables it sets and the files."""
+        self._may_write([node])
         for name in self._assigned([node]):
             if name == _FOLDER:
                 self.state.folder = None

@@ -128,6 +128,7 @@ class Output(Flow):
             return _without_end(value).requoted(part.quoted)
         except _NotKnown as error:
             reason = str(error) or reason
+            self._may_write(commands)
         command = commands[0] if len(commands) == 1 else None
         if [_name_of(item) for item in _in_a_row(commands)] == ["cd", "pwd"]:
             return self.unknown("the folder of a script", word, part, harmless=True)

@@ -492,7 +492,7 @@ class Shell(Builtins):
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
-        self.touches(texts)
+        self.touches(["" if field.unknown(True) else field.text for field in fields])
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
     def _refuse_input(self, node: Command) -> None:
@@ -541,6 +541,8 @@ class Shell(Builtins):
             places.append((given[-1] if given else ".", True))
         writes = base in _WRITES and (base != "perl" or any(re.match(r"-[A-LN-Z0-9a-z]*i", text) for text in texts))
         for name, below in places:
+            if name.endswith("/*") and len(name) > 2:
+                name, below = name[:-2], True
             place = (self.absolute(name) if name != "." else self.state.folder) or ""
             if place:
                 self.writes(place, below or writes, below)
@@ -568,7 +570,7 @@ class Shell(Builtins):
             inside = base != "ln" and place is not None and self.files.test("d", place) is True
         below = base in ("mv", "ln") or any(re.match(r"-[a-zA-Z]*[rRa]|--(?:archive|rec)", text) for text in texts[1:])
         places = [] if inside else [(target, below)]
-        for word in words:
+        for word in words if target else ():
             name = word.rstrip("/").rsplit("/", 1)[-1]
             if name in ("", ".", "..") or re.search(r"[*?\[]", name) or (base == "rsync" and word.endswith("/")):
                 places.append((target, True))
@@ -737,6 +739,8 @@ class Shell(Builtins):
         """A command that is itself a shell script by absolute path: walk that too; ``prefix`` stands before it."""
         texts = [field.text for field in fields[:12]]
         given: Optional[int] = None  # where a shell stands that is given the script
+        if texts and _behind_starters(texts)[0].rsplit("/", 1)[-1] in _LOOKS:
+            return
         for index, (field, name) in enumerate(zip(fields, texts)):
             path = (self.absolute(name) if "/" in name or given is not None else None) or ""
             shell, given = given, index if name.rsplit("/", 1)[-1] in _SHELLS else given

@@ -722,3 +722,17 @@ def test_the_kernel_starts_no_script_that_names_no_interpreter(host: Host) -> No
     assert host.only()[1].reason == "it has no #! line, so the kernel cannot start it"
     host.write("/etc/systemd/system/cloudbees-cm.service", "[Service]\nExecStart=/bin/sh /opt/cloudbees/cm/start.sh\n")
     assert host.verdict() == "disabled"
+
+
+@pytest.mark.parametrize("line", ["/opt/ci/test", "exec /opt/ci/cat", "sudo -n /opt/ci/find", "nice /opt/ci/date"])
+def test_a_script_is_followed_whatever_it_is_called(host: Host, line: str) -> None:
+    """Only the programs themselves are known to start nothing, not a script that has one's name."""
+    host.write(line.rsplit(maxsplit=1)[-1], f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n", 0o755)
+    host.script(f"#!/bin/bash\n{line}\n")
+    assert host.verdict() == "disabled", host.only()[1].reason
+
+
+def test_what_is_made_below_a_long_path_costs_what_is_there(host: Host) -> None:
+    """One that is missing is all that is looked for, not each of a thousand below it."""
+    host.script(f"#!/bin/sh\nmkdir -p /missing{'/a' * 1500} /b{'/a' * 20000}\nexec java {FLAG} -jar /opt/jenkins.war\n")
+    assert host.verdict() == "disabled"

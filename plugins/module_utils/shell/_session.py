@@ -232,7 +232,8 @@ class Mark:
         self._oracle = {name: copied(getattr(oracle, name)) for name in _OF_ORACLE}
         self._session = {name: copied(getattr(session, name)) for name in _OF_SESSION}
         before: int = oracle.marks[-1].size if oracle.marks else 0
-        self.size: int = before + state.size + len(oracle.touched) + len(session.names) + len(session.sourced)
+        held = (*self._oracle.values(), *self._session.values())
+        self.size: int = before + state.size + sum(len(one) for one in held if isinstance(one, (dict, list, set)))
 
     def go_on(self, session: Session) -> State:
         """Make all as it was; returns what the shell process had for itself."""

@@ -39,7 +39,7 @@ from ._parser import BASH, DASH
 from ._reach import COMMENT, reaches_jvm, script
 from ._session import Launch, Mark, Oracle
 from ._state import Variable
-from ._words import Break, Leave, Return
+from ._words import LIMIT_PATH, Break, Leave, Return
 
 LIMIT_PATHS = 200
 LIMIT_TOTAL = 100000  # steps of all ways together
@@ -522,9 +522,14 @@ class Shell(Builtins):
         words = [text for text in texts[1:] if text[:1] != "-"]
         if base in ("touch", "mkdir"):
             for place in filter(None, map(self.absolute, words)):
-                while place.strip("/") and not self.files.exists(place):
-                    self.oracle.made.update(self._names(place))
-                    place = place.rstrip("/").rpartition("/")[0]
+                if len(place) > LIMIT_PATH or self.files.exists(place):
+                    continue
+                for match in re.finditer(r"/[^/]+", place):
+                    self.spend(match.end())
+                    first = place[: match.end()]
+                    if not self.files.exists(first):  # and so is all below that
+                        self.oracle.made.update([*self._names(first), *(name + "/" for name in self._names(first))])
+                        break
         if _only_looks(base, texts):
             return
         places = [(_OUTPUT.sub("", text), False) for text in texts[1:] if "/" in text or base in _WRITES]
@@ -739,7 +744,8 @@ class Shell(Builtins):
         """A command that is itself a shell script by absolute path: walk that too; ``prefix`` stands before it."""
         texts = [field.text for field in fields[:12]]
         given: Optional[int] = None  # where a shell stands that is given the script
-        if texts and _behind_starters(texts)[0].rsplit("/", 1)[-1] in _LOOKS:
+        behind = _behind_starters(texts) if texts else texts
+        if behind is not texts and behind[0] in _LOOKS - {"awk", "find"}:  # which start what they are told to
             return
         for index, (field, name) in enumerate(zip(fields, texts)):
             path = (self.absolute(name) if "/" in name or given is not None else None) or ""

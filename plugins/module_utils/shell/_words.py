@@ -24,6 +24,7 @@ LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
 LIMIT_VALUE = 1 << 20  # characters of one value; the kernel starts no program with so long a word
 #: What all ways through a launch script may cost together, counted in the time that it takes to copy a piece of a value
 #: (about a microsecond). A product's launcher takes some thousands.
+LIMIT_PATH = 4096  # characters of a path that the kernel takes
 LIMIT_WORK = 1000000
 _CHARACTERS = 64  # that are copied or looked at in the time of one piece
 #: Set by every shell for itself: unknown here, but never a JVM option.
@@ -168,7 +169,9 @@ class Words:
             return place
 
     def _names(self, place: str) -> List[str]:
-        """A place by its own name, and by that of what it is a link to."""
+        """A place by its own name, and by that of what it is a link to; none where no program could open it."""
+        if len(place) > LIMIT_PATH:
+            return []
         try:
             return [place, self.files.canonical(place)]
         except OSError:
